@@ -1,0 +1,3 @@
+import { preset } from '../../tooling/tsup.js';
+
+export default preset();
