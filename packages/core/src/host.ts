@@ -1,0 +1,76 @@
+import type * as tf from '@tensorflow/tfjs-core';
+import type { Backbone } from './backbone.js';
+import type { Term } from './comparison.js';
+import type { HostTensors, OnDevice } from './host-tensor.js';
+import type { Module, WeightSpecs, Weights } from './module.js';
+import type { JsonObject } from './options.js';
+import type { Branch, HostInfo, State, StepInfo, StepIo } from './plugin.js';
+import type { ViewName, ViewPlan, ViewRecipe } from './recipe.js';
+import type { Rng } from './rng.js';
+
+/** Networks of a host. The online branch is backbone → projector → predictor; the target has no predictor. */
+export interface Networks {
+  readonly backbone: Backbone;
+  /** [n, c] → [n, d]. */
+  readonly projector: Module;
+  /** [n, d] → [n, d]; online branch only. */
+  readonly predictor?: Module;
+  /** Further heads by name, part of the momentum copy: DenseCL's dense head. */
+  readonly extra?: Readonly<Record<string, WeightSpecs>>;
+  /** `momentum`: an EMA copy of backbone, projector and extra heads. `online`: the online network, gradient stopped. */
+  readonly target: 'momentum' | 'online';
+}
+
+/** What a host's hooks inside a step may read. */
+export interface HostIo<D extends HostTensors = HostTensors, S extends State = State> {
+  readonly images: Readonly<Record<ViewName, tf.Tensor4D>>;
+  readonly ids: tf.Tensor1D;
+  readonly labels: tf.Tensor1D;
+  readonly online: Branch;
+  readonly target: Branch;
+  /** Weights by `backbone/…`, `projector/…`, `predictor/…`, `<extra>/…`. */
+  readonly onlineWeights: Weights;
+  readonly targetWeights: Weights;
+  readonly state: S;
+  readonly draws: OnDevice<D>;
+}
+
+/**
+ * A host framework: networks, views and the loss as comparisons. It never names a method.
+ *
+ * One step: `begin` → *tape on:* `terms` → plug-ins' `encode`, `edit` → scoring → `observe` → *tape off:* optimiser → `commit` of
+ * host and plug-ins. All scores see queues as they were at the start of the step.
+ */
+export interface Host<D extends HostTensors = HostTensors, S extends State = State> {
+  readonly name: string;
+  /** Resolved options; stored with the run. */
+  readonly options: JsonObject;
+  readonly networks: Networks;
+  /** Views and their recipes. @param recipes one for all views, or one per view. */
+  views(recipes: readonly ViewRecipe[]): ViewPlan;
+  /** @throws SslError `BAD_OPTION` if batch or side do not fit, for example a queue that is no multiple of the batch. */
+  info(input: { readonly batch: number; readonly side: number }): HostInfo;
+  /** Queues and other state besides the networks. */
+  init?(info: HostInfo, rng: Rng): S;
+  /** Random draws and values that change over time (EMA momentum). */
+  draw?(rng: Rng, step: StepInfo, info: HostInfo): D;
+  /** Before any pass of an optimiser step: the momentum update. */
+  begin?(io: HostIo<D, S>): void;
+  /**
+   * Runs on the images of a view before the target branch encodes them and on its output afterwards: shuffle batch norm.
+   * `order` permutes the batch; the branch undoes it on every output.
+   */
+  shuffle?(io: Pick<HostIo<D, S>, 'draws'>, view: ViewName | undefined): tf.Tensor1D | undefined;
+  /** The loss as data; runs the host's passes by reading `online` and `target`. */
+  terms(io: HostIo<D, S>): readonly Term[];
+  /** Metrics of the host, for example its collapse check. */
+  observe?(io: HostIo<D, S>): Readonly<Record<string, tf.Tensor>>;
+  /** After the optimiser: queues. */
+  commit?(io: HostIo<D, S>): void;
+}
+
+/** Fixes the types of draws and state of one host. */
+export const defineHost = <D extends HostTensors, S extends State>(host: Host<D, S>): Host<D, S> => host;
+
+/** The host's HostIo as a plug-in sees it. */
+export type PluginView<S extends State> = Omit<StepIo<S>, 'state' | 'phase' | 'hostTerms'>;
