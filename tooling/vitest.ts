@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { defaultServerConditions } from 'vite';
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
@@ -10,6 +11,7 @@ export const preset = (test: ViteUserConfig['test'] = {}) =>
     ssr: { resolve: { conditions, externalConditions: conditions } },
     test: {
       include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+      setupFiles: [fileURLToPath(new URL('./vitest-setup.ts', import.meta.url))],
       passWithNoTests: true,
       pool: 'forks',
       maxWorkers: 1,

@@ -10,3 +10,4 @@ export * from './plugin.js';
 export * from './recipe.js';
 export * from './rng.js';
 export * from './runtime.js';
+export * from './stop-gradient.js';
