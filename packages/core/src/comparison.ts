@@ -85,6 +85,7 @@ export interface ScoredTerm {
   readonly comparisons: readonly {
     readonly comparison: Comparison;
     readonly losses: tf.Tensor1D;
-    readonly scores: Scores;
+    /** Undefined where the comparison was so large that it was scored in row blocks. */
+    readonly scores: Scores | undefined;
   }[];
 }

@@ -4,9 +4,15 @@ import type { Term } from './comparison.js';
 import type { HostTensors, OnDevice } from './host-tensor.js';
 import type { Module, WeightSpecs, Weights } from './module.js';
 import type { JsonObject } from './options.js';
-import type { Branch, HostInfo, State, StepInfo, StepIo } from './plugin.js';
+import type { Branch, HostInfo, State, StepInfo } from './plugin.js';
 import type { ViewName, ViewPlan, ViewRecipe } from './recipe.js';
 import type { Rng } from './rng.js';
+
+/** A permutation of the batch and its inverse, int32 [n] each. */
+export interface Shuffle {
+  readonly order: tf.Tensor1D;
+  readonly inverse: tf.Tensor1D;
+}
 
 /** Networks of a host. The online branch is backbone → projector → predictor; the target has no predictor. */
 export interface Networks {
@@ -16,7 +22,7 @@ export interface Networks {
   /** [n, d] → [n, d]; online branch only. */
   readonly predictor?: Module;
   /** Further heads by name, part of the momentum copy: DenseCL's dense head. */
-  readonly extra?: Readonly<Record<string, WeightSpecs>>;
+  readonly extra?: Readonly<Record<string, Module>>;
   /** `momentum`: an EMA copy of backbone, projector and extra heads. `online`: the online network, gradient stopped. */
   readonly target: 'momentum' | 'online';
 }
@@ -57,10 +63,10 @@ export interface Host<D extends HostTensors = HostTensors, S extends State = Sta
   /** Before any pass of an optimiser step: the momentum update. */
   begin?(io: HostIo<D, S>): void;
   /**
-   * Runs on the images of a view before the target branch encodes them and on its output afterwards: shuffle batch norm.
-   * `order` permutes the batch; the branch undoes it on every output.
+   * Shuffle batch norm: the permutation under which the target branch encodes a view (its outputs are put back in order);
+   * `view` is undefined for an extra pass of a plug-in. Default: no shuffle.
    */
-  shuffle?(io: Pick<HostIo<D, S>, 'draws'>, view: ViewName | undefined): tf.Tensor1D | undefined;
+  shuffle?(draws: OnDevice<D>, view: ViewName | undefined): Shuffle | undefined;
   /** The loss as data; runs the host's passes by reading `online` and `target`. */
   terms(io: HostIo<D, S>): readonly Term[];
   /** Metrics of the host, for example its collapse check. */
@@ -71,6 +77,3 @@ export interface Host<D extends HostTensors = HostTensors, S extends State = Sta
 
 /** Fixes the types of draws and state of one host. */
 export const defineHost = <D extends HostTensors, S extends State>(host: Host<D, S>): Host<D, S> => host;
-
-/** The host's HostIo as a plug-in sees it. */
-export type PluginView<S extends State> = Omit<StepIo<S>, 'state' | 'phase' | 'hostTerms'>;

@@ -1,0 +1,178 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Networks, Shuffle } from './host.js';
+import { unit } from './math.js';
+import { type Module, type Pass, prefixed, type WeightSpecs, type Weights } from './module.js';
+import type { Branch, Embedded, Encoded } from './plugin.js';
+import type { ViewName } from './recipe.js';
+import { stopGradient, withoutTape } from './stop-gradient.js';
+
+/** Specs of the online network, by `backbone/…`, `projector/…`, `predictor/…`, `<extra>/…`. */
+export function onlineSpecs(networks: Networks): WeightSpecs {
+  const predictor = networks.predictor === undefined ? {} : prefixed('predictor', networks.predictor).specs;
+  return { ...targetSpecs(networks), ...predictor };
+}
+
+/** Specs that a momentum target copies: all but the predictor's. */
+export function targetSpecs({ backbone, projector, extra = {} }: Networks): WeightSpecs {
+  const heads = Object.entries(extra).map(([name, head]) => prefixed(name, head).specs);
+  return Object.assign({}, prefixed('backbone', backbone).specs, prefixed('projector', projector).specs, ...heads);
+}
+
+interface BranchOptions {
+  readonly networks: Networks;
+  readonly weights: Weights;
+  readonly images: Readonly<Record<ViewName, tf.Tensor4D>>;
+  /** Told of every tensor that must outlive the gradient tape. */
+  readonly retain: <T extends tf.Tensor>(tensor: T) => T;
+}
+
+/** Value computed on first read. */
+function lazy<T>(compute: () => T): () => T {
+  let value: { readonly it: T } | undefined;
+  return () => {
+    value ??= { it: compute() };
+    return value.it;
+  };
+}
+
+/** Projector, then predictor if there is one, run on first read. */
+function heads(
+  pooled: tf.Tensor2D,
+  { networks, weights, retain }: BranchOptions,
+  pass: Pass,
+  predict: boolean,
+): Embedded {
+  const run = (name: string, module: Module, x: tf.Tensor2D) => retain(prefixed(name, module).apply(weights, x, pass));
+  const projection = lazy(() => run('projector', networks.projector, pooled));
+  const embedding = lazy(() => {
+    const { predictor } = networks;
+    return retain(unit(predict && predictor ? run('predictor', predictor, projection()) : projection()));
+  });
+  return {
+    get projection() {
+      return projection();
+    },
+    get embedding() {
+      return embedding();
+    },
+  };
+}
+
+function encoded(features: { map: tf.Tensor4D; pooled: tf.Tensor2D }, embedded: Embedded): Encoded {
+  return {
+    map: features.map,
+    pooled: features.pooled,
+    get projection() {
+      return embedded.projection;
+    },
+    get embedding() {
+      return embedded.embedding;
+    },
+  };
+}
+
+const byView = (images: BranchOptions['images'], name: ViewName): tf.Tensor4D => {
+  const view = images[name];
+  if (view === undefined) throw new Error(`view ${name} is not among ${Object.keys(images).join(', ')}`);
+  return view;
+};
+
+/** The trained network: every pass is on the gradient tape and in training mode. */
+export function onlineBranch(options: BranchOptions): Branch {
+  const { networks, weights, images, retain } = options;
+  const backbone = prefixed('backbone', networks.backbone);
+  const views = new Map<ViewName, Encoded>();
+  const encode = (x: tf.Tensor4D, updateStats = true): Encoded => {
+    const pass = { training: true, updateStats };
+    const { map, pooled } = backbone.apply(weights, x, pass);
+    retain(map);
+    return encoded({ map, pooled: retain(pooled) }, heads(pooled, options, pass, true));
+  };
+  return {
+    view: (name) => {
+      const known = views.get(name) ?? encode(byView(images, name));
+      views.set(name, known);
+      return known;
+    },
+    encode: (x, { updateStats = true } = {}) => encode(x, updateStats),
+    project: (pooled) => heads(pooled, options, { training: true, updateStats: true }, true),
+  };
+}
+
+/**
+ * The momentum network: training-mode batch norm with statistics of its own, never on the tape. With `shuffle`, the batch is permuted
+ * before the network and back afterwards (shuffle batch norm; it only matters where statistics are per split or device).
+ */
+export function momentumBranch(
+  options: BranchOptions,
+  shuffle: (view: ViewName | undefined) => Shuffle | undefined,
+): Branch {
+  const { networks, weights, images, retain } = options;
+  const backbone = prefixed('backbone', networks.backbone);
+  const views = new Map<ViewName, Encoded>();
+  const quiet = (pooled: tf.Tensor2D, pass: Pass, undo?: tf.Tensor1D): Embedded => {
+    const inner = heads(pooled, options, pass, false);
+    const read = (key: keyof Embedded) =>
+      lazy(() => withoutTape(() => retain(undo === undefined ? inner[key] : tf.gather(inner[key], undo))));
+    const [projection, embedding] = [read('projection'), read('embedding')];
+    return {
+      get projection() {
+        return projection();
+      },
+      get embedding() {
+        return embedding();
+      },
+    };
+  };
+  const encode = (x: tf.Tensor4D, updateStats: boolean, order: Shuffle | undefined): Encoded =>
+    withoutTape(() => {
+      const pass = { training: true, updateStats };
+      const { map, pooled } = backbone.apply(weights, order === undefined ? x : tf.gather(x, order.order), pass);
+      retain(map);
+      retain(pooled);
+      const restore = <T extends tf.Tensor>(t: T): T => (order === undefined ? t : retain(tf.gather(t, order.inverse)));
+      return encoded({ map: restore(map), pooled: restore(pooled) }, quiet(pooled, pass, order?.inverse));
+    });
+  return {
+    view: (name) => {
+      const known = views.get(name) ?? encode(byView(images, name), true, shuffle(name));
+      views.set(name, known);
+      return known;
+    },
+    encode: (x, { updateStats = true } = {}) => encode(x, updateStats, shuffle(undefined)),
+    project: (pooled) => quiet(pooled, { training: true, updateStats: true }),
+  };
+}
+
+/**
+ * The online network with the gradient stopped, before the predictor (SimSiam, SimCLR): a view that the host encodes itself is not
+ * encoded again.
+ */
+export function stoppedBranch(options: BranchOptions, online: Branch, onlineViews: readonly ViewName[]): Branch {
+  const { weights, networks, images, retain } = options;
+  const views = new Map<ViewName, Encoded>();
+  const own = momentumBranch({ networks, weights, images, retain }, () => undefined);
+  const stopped = (source: Encoded): Encoded => {
+    const projection = lazy(() => retain(stopGradient(source.projection)));
+    const embedding = lazy(() => withoutTape(() => retain(unit(projection()))));
+    return {
+      map: retain(stopGradient(source.map)),
+      pooled: retain(stopGradient(source.pooled)),
+      get projection() {
+        return projection();
+      },
+      get embedding() {
+        return embedding();
+      },
+    };
+  };
+  return {
+    view: (name) => {
+      const known = views.get(name) ?? (onlineViews.includes(name) ? stopped(online.view(name)) : own.view(name));
+      views.set(name, known);
+      return known;
+    },
+    encode: own.encode,
+    project: own.project,
+  };
+}

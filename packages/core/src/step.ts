@@ -1,0 +1,213 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { momentumBranch, onlineBranch, stoppedBranch } from './branches.js';
+import type { ScoredTerm, Term } from './comparison.js';
+import { type Composition, inHook } from './compose.js';
+import type { HostIo } from './host.js';
+import type { Weights } from './module.js';
+import type { LearningRates, Optimizer, Parameter } from './optim/optimizer.js';
+import type { StepIo } from './plugin.js';
+import type { StepFunction, Tensors } from './runtime.js';
+import { scoreTerms } from './scoring.js';
+
+/** Everything that a step works on. */
+export interface StepContext {
+  readonly composition: Composition;
+  /** By `backbone/…`, `projector/…`, … */
+  readonly onlineWeights: Weights;
+  /** Empty if the target is the online network. */
+  readonly targetWeights: Weights;
+  /** Trained weights, plug-ins' learned ones included. */
+  readonly parameters: readonly Parameter[];
+  readonly optimizer: Optimizer;
+  readonly slots: Weights;
+  /** Gradient sums of the micro-batches, aligned with `parameters`; empty without accumulation. */
+  readonly accumulators: readonly tf.Variable[];
+}
+
+/** What this recording of the step does. */
+export interface StepVariant {
+  readonly phases: Readonly<Record<string, string>>;
+  /** First micro-batch of an optimiser step: the host's `begin` runs. */
+  readonly first: boolean;
+  /** Last one: the optimiser moves the parameters. */
+  readonly last: boolean;
+  /** Micro-batches per optimiser step. */
+  readonly accumulate: number;
+}
+
+/** Names of a step's inputs: `images/<view>`, `ids`, `labels`, `lr/scheduled`, `lr/base`, `draws/host/<x>`, `draws/<plug-in>/<x>`. */
+const inputsUnder = (inputs: Tensors, prefix: string): Record<string, tf.Tensor> =>
+  Object.fromEntries(
+    Object.entries(inputs)
+      .filter(([name]) => name.startsWith(prefix))
+      .map(([name, t]) => [name.slice(prefix.length), t]),
+  );
+
+type AnyIo = StepIo & { draws: Record<string, tf.Tensor>; features: Tensors };
+
+/**
+ * The step as a function of tensors. Outputs: `loss`, `loss/<term>`, `host/<metric>`, `<plug-in>/<metric>`.
+ *
+ * Order: host `begin` → *tape on:* host `terms` → plug-ins' `encode` → `edit` chain → scoring → *tape off:* `observe` → optimiser →
+ * host `commit` → plug-ins' `commit`.
+ */
+export function stepFunction(context: StepContext, variant: StepVariant): StepFunction {
+  const { host } = context.composition;
+  return (inputs) => {
+    const kept = new Set<tf.Tensor>();
+    const foreign = new Set<tf.Tensor>(Object.values(inputs));
+    const retain = <T extends tf.Tensor>(t: T): T => {
+      if (!foreign.has(t) && !(t instanceof tf.Variable)) kept.add(tf.keep(t));
+      return t;
+    };
+    try {
+      const hostIo = createHostIo(context, inputs, retain);
+      if (variant.first) inHook(host.name, 'begin', host.name, () => host.begin?.(hostIo));
+      const pass = new StepPass(context, variant, hostIo, inputs, retain);
+      const gradients = pass.differentiate();
+      const outputs = pass.observe();
+      applyGradients(context, variant, gradients, {
+        scheduled: inputs['lr/scheduled'] as tf.Scalar,
+        base: inputs['lr/base'] as tf.Scalar,
+      });
+      pass.commit();
+      return Object.fromEntries(Object.entries(outputs).map(([name, t]) => [name, tf.clone(t)]));
+    } finally {
+      for (const t of kept) t.dispose();
+    }
+  };
+}
+
+type Retain = <T extends tf.Tensor>(tensor: T) => T;
+
+function createHostIo(context: StepContext, inputs: Tensors, retain: Retain): HostIo {
+  const { host, hostState, info } = context.composition;
+  const { onlineWeights, targetWeights } = context;
+  const images = inputsUnder(inputs, 'images/') as Record<string, tf.Tensor4D>;
+  const draws = inputsUnder(inputs, 'draws/host/');
+  const common = { networks: host.networks, images, retain };
+  const online = onlineBranch({ ...common, weights: onlineWeights });
+  const target =
+    host.networks.target === 'momentum'
+      ? momentumBranch({ ...common, weights: targetWeights }, (view) => host.shuffle?.(draws, view))
+      : stoppedBranch({ ...common, weights: onlineWeights }, online, info.anchorViews);
+  const [ids, labels] = [inputs.ids as tf.Tensor1D, inputs.labels as tf.Tensor1D];
+  return { images, ids, labels, online, target, onlineWeights, targetWeights, state: hostState, draws };
+}
+
+/** One pass of host and plug-ins over a batch. */
+class StepPass {
+  #hostTerms: readonly Term[] = [];
+  #scored: readonly ScoredTerm[] = [];
+  #total: tf.Scalar | undefined;
+  readonly #io = new Map<string, AnyIo>();
+
+  constructor(
+    readonly context: StepContext,
+    readonly variant: StepVariant,
+    readonly hostIo: HostIo,
+    readonly inputs: Tensors,
+    readonly retain: Retain,
+  ) {}
+
+  /** Loss and its gradient with respect to the parameters, in their order. */
+  differentiate(): readonly tf.Tensor[] {
+    const { parameters } = this.context;
+    const variables = parameters.map((p) => p.variable);
+    const { value, grads } = tf.variableGrads(() => this.#loss(), variables);
+    this.#total = value;
+    return parameters.map((p) => grads[p.variable.name] ?? tf.zerosLike(p.variable));
+  }
+
+  #loss(): tf.Scalar {
+    const { host, plugins } = this.context.composition;
+    this.#hostTerms = this.#keepAll(inHook(host.name, 'terms', host.name, () => host.terms(this.hostIo)));
+    for (const p of plugins) {
+      const io = this.#createIo(p.name);
+      this.#io.set(p.name, io);
+      if (p.encode) io.features = this.#keepAll(inHook(p.name, 'encode', host.name, () => p.encode!(io)));
+    }
+    let terms = plugins.some((p) => p.replacesHostLoss) ? [] : this.#hostTerms;
+    for (const p of plugins) {
+      if (p.edit) terms = inHook(p.name, 'edit', host.name, () => p.edit!(terms, this.#io.get(p.name)!));
+    }
+    const { total, scored } = scoreTerms(terms);
+    this.#scored = this.#keepAll(scored);
+    return total;
+  }
+
+  #createIo(name: string): AnyIo {
+    const { images, ids, labels, online, target } = this.hostIo;
+    return {
+      images,
+      ids,
+      labels,
+      online,
+      target,
+      hostTerms: this.#hostTerms,
+      state: this.context.composition.pluginStates[name]!,
+      phase: this.variant.phases[name]!,
+      draws: inputsUnder(this.inputs, `draws/${name}/`),
+      features: {},
+    };
+  }
+
+  #keepAll<T>(value: T): T {
+    for (const t of tensorsIn(value)) this.retain(t);
+    return value;
+  }
+
+  /** Loss, terms and metrics, by their names in the log. */
+  observe(): Record<string, tf.Tensor> {
+    const { host, plugins } = this.context.composition;
+    const outputs: Record<string, tf.Tensor> = { loss: this.#total! };
+    for (const { term, loss } of this.#scored) outputs[`loss/${term.name}`] = loss;
+    const add = (owner: string, metrics: Tensors | undefined) => {
+      for (const [name, t] of Object.entries(metrics ?? {})) outputs[`${owner}/${name}`] = t;
+    };
+    add(
+      'host',
+      inHook(host.name, 'observe', host.name, () => host.observe?.(this.hostIo)),
+    );
+    for (const p of plugins) {
+      add(
+        p.name,
+        inHook(p.name, 'observe', host.name, () => p.observe?.(this.#scored, this.#io.get(p.name)!)),
+      );
+    }
+    return outputs;
+  }
+
+  commit(): void {
+    const { host, plugins } = this.context.composition;
+    inHook(host.name, 'commit', host.name, () => host.commit?.(this.hostIo));
+    for (const p of plugins) inHook(p.name, 'commit', host.name, () => p.commit?.(this.#io.get(p.name)!));
+  }
+}
+
+function applyGradients(
+  context: StepContext,
+  variant: StepVariant,
+  gradients: readonly tf.Tensor[],
+  rates: LearningRates,
+): void {
+  const { parameters, optimizer, slots, accumulators } = context;
+  if (variant.accumulate === 1) {
+    optimizer.update(parameters, gradients, slots, rates);
+    return;
+  }
+  const share = gradients.map((g) => tf.div(g, variant.accumulate));
+  const sums = variant.first ? share : share.map((g, i) => tf.add(accumulators[i]!, g));
+  if (variant.last) optimizer.update(parameters, sums, slots, rates);
+  else for (const [i, sum] of sums.entries()) accumulators[i]!.assign(sum as never);
+}
+
+/** Tensors reachable through plain objects and arrays. */
+function tensorsIn(value: unknown, found = new Set<tf.Tensor>()): Set<tf.Tensor> {
+  if (value instanceof tf.Tensor) found.add(value);
+  else if (Array.isArray(value)) for (const item of value) tensorsIn(item, found);
+  else if (typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype) {
+    for (const item of Object.values(value)) tensorsIn(item, found);
+  }
+  return found;
+}
