@@ -86,13 +86,13 @@ describe('recompute', () => {
 
   it('has the value and the gradients of the function itself', () => {
     const checked = (x: tf.Tensor, w: tf.Tensor) =>
-      tf.sum(tf.square(recompute((t) => tf.sigmoid(layer(t.x, t.w)), { x, w })));
+      tf.sum(tf.square(recompute((a: tf.Tensor, b: tf.Tensor) => tf.sigmoid(layer(a, b)))(x, w)));
     expect(values(checked(first, kernel))).toEqual(values(direct(first, kernel)));
     expectSame(tf.grads(checked)([first, kernel]), tf.grads(direct)([first, kernel]));
   });
 
   it('agrees with finite differences', () => {
-    const f = (w: tf.Tensor) => tf.sum(recompute((t) => layer(t.x, t.w), { x: first, w }));
+    const f = (w: tf.Tensor) => tf.sum(recompute(layer)(first, w));
     const gradient = values(tf.grad(f)(kernel));
     const h = 1e-2;
     gradient.forEach((g, i) => {
@@ -107,10 +107,7 @@ describe('recompute', () => {
 
   it('gives gradients to variables that are passed as inputs', () => {
     const w = tf.variable(kernel);
-    const { grads } = tf.variableGrads(
-      () => tf.sum(recompute((t) => layer(t.x, t.w), { x: first, w })) as tf.Scalar,
-      [w],
-    );
+    const { grads } = tf.variableGrads(() => tf.sum(recompute(layer)(first, w)) as tf.Scalar, [w]);
     expectSame([grads[w.name]!], [tf.grad((k) => tf.sum(layer(first, k)))(kernel)]);
     w.dispose();
   });
@@ -121,57 +118,40 @@ describe('recompute', () => {
       [0.8, 0.6],
     ]);
     const plain = (x: tf.Tensor, w: tf.Tensor, s: tf.Tensor) => tf.sum(layer(layer(layer(x, w), s), s));
-    const nested = (x: tf.Tensor, w: tf.Tensor, s: tf.Tensor) => {
-      const two = recompute(
-        (t) =>
-          layer(
-            recompute((u) => layer(u.x, u.w), { x: t.x, w: t.w }),
-            t.s,
-          ),
-        { x, w, s },
-      );
-      return tf.sum(recompute((t) => layer(t.two, t.s), { two, s }));
-    };
+    const two = recompute((x: tf.Tensor, w: tf.Tensor, s: tf.Tensor) => layer(recompute(layer)(x, w), s));
+    const nested = (x: tf.Tensor, w: tf.Tensor, s: tf.Tensor) => tf.sum(recompute(layer)(two(x, w, s), s));
     expectSame(tf.grads(nested)([first, kernel, square]), tf.grads(plain)([first, kernel, square]));
   });
 
-  it('passes integer tensors and unused tensors through', () => {
-    const f = (x: tf.Tensor, w: tf.Tensor) =>
-      tf.sum(
-        recompute((t) => tf.mul(tf.gather(t.x, t.order), 2), { order: tf.tensor1d([1, 1, 0], 'int32'), x, unused: w }),
-      );
-    const [dx, dw] = tf.grads((x, w) => tf.add(f(x, w), tf.sum(tf.mul(w, 0))))([first, kernel]);
+  it('passes integer tensors through, in the order given, and gives unused tensors a zero gradient', () => {
+    const pick = recompute((order: tf.Tensor, x: tf.Tensor, _unused: tf.Tensor) => tf.mul(tf.gather(x, order), 2));
+    const order = tf.tensor1d([1, 1, 0], 'int32');
+    const [dx, dw] = tf.grads((x, w) => tf.sum(pick(order, x, w)))([first, kernel]);
     expect(values(dx!)).toEqual([2, 2, 2, 4, 4, 4]);
     expect(values(dw!)).toEqual([0, 0, 0, 0, 0, 0]);
   });
 
-  it('tells the second run apart', () => {
-    const runs: boolean[] = [];
-    const f = (x: tf.Tensor) =>
-      tf.sum(
-        recompute(
-          (t, again) => {
-            runs.push(again);
-            return tf.square(t.x);
-          },
-          { x },
-        ),
-      );
-    tf.grad(f)(first);
-    expect(runs).toEqual([false, true]);
+  it('calls the replay, if there is one, in the second run only', () => {
+    const runs: string[] = [];
+    const named = (name: string) => (x: tf.Tensor) => {
+      runs.push(name);
+      return tf.square(x);
+    };
+    tf.grad((x) => tf.sum(recompute(named('fn'), named('replay'))(x)))(first);
+    expect(runs).toEqual(['fn', 'replay']);
   });
 
   it('leaves no tensors behind', () => {
     const before = tf.memory().numTensors;
+    const nested = recompute((x: tf.Tensor) => recompute((y: tf.Tensor) => tf.square(y))(tf.sin(x)));
     tf.tidy(() => {
-      tf.grad((x) => tf.sum(recompute((t) => recompute((u) => tf.square(u.x), { x: tf.sin(t.x) }), { x })))(first);
+      tf.grad((x) => tf.sum(nested(x)))(first);
     });
     expect(tf.memory().numTensors).toBe(before);
   });
 
   it('needs a float32 input', () => {
-    expect(() => recompute((t) => tf.cast(t.x, 'float32'), { x: tf.tensor1d([1], 'int32') })).toThrow(
-      expect.objectContaining({ code: 'SHAPE_MISMATCH' }),
-    );
+    const cast = recompute((x: tf.Tensor) => tf.cast(x, 'float32'));
+    expect(() => cast(tf.tensor1d([1], 'int32'))).toThrow(expect.objectContaining({ code: 'SHAPE_MISMATCH' }));
   });
 });

@@ -27,42 +27,42 @@ export function stopGradient<T extends tf.Tensor>(x: T): T {
 }
 
 /**
- * Gradient checkpointing: computes `fn(inputs)`, keeps only `inputs`, and runs `fn` again when the gradient is asked for. Trades
- * one more forward pass for the memory of everything inside. Calls may be nested.
+ * Gradient checkpointing: computes `fn(...inputs)`, keeps only the inputs, and runs `fn` again when the gradient is asked for.
+ * Trades one more forward pass for the memory of everything inside. Calls may be nested.
  *
- * Gradients reach the float32 tensors and variables of `inputs` and nothing else: pass weights explicitly, a variable that `fn`
- * captures gets none. `fn` must give the same values both times; state it would change (running statistics) is changed in the
- * first run only, so look at `again`.
+ * Gradients reach the float32 tensors and variables among the inputs and nothing else: pass weights explicitly, a variable that
+ * `fn` captures gets none. Both runs must give the same values.
  *
- * @example recompute(({ x, kernel }) => tf.relu(tf.matMul(x, kernel)), { x, kernel: weights.kernel })
- * @param fn a function of tensors that returns one float32 tensor. `again` is true in the second run.
- * @throws SslError `SHAPE_MISMATCH` if no input is float32.
+ * @example recompute((x, kernel) => tf.relu(tf.matMul(x, kernel)))(x, weights.kernel)
+ * @param fn a function of tensors that returns one float32 tensor.
+ * @param replay what the second run calls instead, for a function that also changes state (running statistics): the same
+ *   values, nothing assigned. Default `fn`.
+ * @throws SslError `SHAPE_MISMATCH` (when called) if no input is float32.
  */
-export function recompute<I extends Readonly<Record<string, tf.Tensor>>, O extends tf.Tensor>(
-  fn: (inputs: I, again: boolean) => O,
-  inputs: I,
-): O {
-  const names = Object.keys(inputs).sort((a, b) => isFloat(inputs[b]!) - isFloat(inputs[a]!)); // float first, order kept
-  const floats = names.filter((name) => isFloat(inputs[name]!) === 1).length;
-  if (floats === 0) throw new SslError('SHAPE_MISMATCH', 'recompute: there is no float32 tensor among the inputs.');
-  const others = names.slice(floats).map((name) => inputs[name]!);
-  const named = (tensors: readonly tf.Tensor[]) => Object.fromEntries(names.map((name, i) => [name, tensors[i]!])) as I;
-
-  const run = tf.customGrad((...args) => {
-    const given = args.slice(0, floats) as tf.Tensor[];
-    const save = args[floats] as unknown as (tensors: tf.Tensor[]) => void;
-    const all = [...given, ...others];
-    save(all); // clones that live until the tape is freed
-    return {
-      value: fn(named(all), false),
-      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) =>
-        gradientsOf(() => fn(named(saved), true), saved.slice(0, floats), dy),
+export function recompute<I extends readonly tf.Tensor[], O extends tf.Tensor>(
+  fn: (...inputs: I) => O,
+  replay: (...inputs: I) => O = fn,
+): (...inputs: I) => O {
+  return (...inputs) => {
+    const floats = inputs.filter((t) => t.dtype === 'float32');
+    const others = inputs.filter((t) => t.dtype !== 'float32');
+    if (floats.length === 0)
+      throw new SslError('SHAPE_MISMATCH', 'recompute: there is no float32 tensor among the inputs.');
+    const dtypes = inputs.map((t) => t.dtype);
+    const inOrder = (sorted: readonly tf.Tensor[]) => {
+      let [float, other] = [0, floats.length];
+      return dtypes.map((dtype) => sorted[dtype === 'float32' ? float++ : other++]!) as unknown as I;
     };
-  });
-  return run(...names.slice(0, floats).map((name) => inputs[name]!)) as O;
+    const run = tf.customGrad((...args) => {
+      const sorted = [...(args.slice(0, -1) as tf.Tensor[]), ...others];
+      (args[args.length - 1] as tf.GradSaveFunc)(sorted); // clones that live as long as the tape
+      const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) =>
+        gradientsOf(() => replay(...inOrder(saved)), saved.slice(0, floats.length), dy);
+      return { value: fn(...inOrder(sorted)), gradFunc };
+    });
+    return run(...floats) as O;
+  };
 }
-
-const isFloat = (t: tf.Tensor) => (t.dtype === 'float32' ? 1 : 0);
 
 /** Gradients of `f` inside another backward pass: tfjs would drop the tape that is being walked. */
 function gradientsOf(f: () => tf.Tensor, xs: tf.Tensor[], dy: tf.Tensor): tf.Tensor[] {

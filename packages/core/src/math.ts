@@ -1,0 +1,27 @@
+import * as tf from '@tensorflow/tfjs-core';
+
+const MIN_NORM = 1e-12;
+
+/**
+ * Unit rows along the last axis:  x / max(‖x‖₂, 1e-12)  (spec "hosts" section 1; PyTorch's `normalize`).
+ *
+ * Gradient: (dy − y (y·dy)) / ‖x‖. A row of zeros stays zero and gets the gradient dy · 1e12, as in PyTorch, never NaN.
+ */
+export function unit<T extends tf.Tensor>(x: T): T {
+  const op = tf.customGrad((input, save) => {
+    const rows = input as tf.Tensor;
+    const norm = tf.sqrt(tf.sum(tf.square(rows), -1, true));
+    const scale = tf.maximum(norm, MIN_NORM);
+    const value = tf.div(rows, scale);
+    (save as tf.GradSaveFunc)([value, norm]);
+    return { value, gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => unitGradient(dy, saved[0]!, saved[1]!) };
+  });
+  return op(x) as T;
+}
+
+function unitGradient(dy: tf.Tensor, y: tf.Tensor, norm: tf.Tensor): tf.Tensor {
+  // Where the norm was clamped the scale is a constant, so that nothing is projected out.
+  const isClamped = tf.less(norm, MIN_NORM);
+  const along = tf.where(isClamped, tf.zerosLike(norm), tf.sum(tf.mul(y, dy), -1, true));
+  return tf.div(tf.sub(dy, tf.mul(y, along)), tf.maximum(norm, MIN_NORM));
+}
