@@ -16,6 +16,7 @@ export const preset = (test: ViteUserConfig['test'] = {}) =>
       pool: 'forks',
       maxWorkers: 1,
       testTimeout: 60_000,
+      reporters: ['default', ['json', { outputFile: '.reports/vitest.json' }]],
       ...test,
     },
   });

@@ -2,7 +2,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 import type { Backbone } from './backbone.js';
 import type { Term } from './comparison.js';
 import type { HostTensors, OnDevice } from './host-tensor.js';
-import type { Module, WeightSpecs, Weights } from './module.js';
+import type { Module, Weights } from './module.js';
 import type { JsonObject } from './options.js';
 import type { Branch, HostInfo, State, StepInfo } from './plugin.js';
 import type { ViewName, ViewPlan, ViewRecipe } from './recipe.js';
