@@ -103,13 +103,12 @@ export function scoreComparison(
 
 /** Losses of the anchors [start, start + size), whose scores are not kept but computed again in the backward pass. */
 function scoreRows(comparison: Comparison, start: number, size: number): tf.Tensor1D {
-  // The comparison is taken apart into named tensors (what `recompute` differentiates) and a function that puts it together again.
-  const tensors: Record<string, tf.Tensor> = {};
-  type Open<T> = (given: Readonly<Record<string, tf.Tensor>>) => T;
+  // The comparison is taken apart into tensors (what `recompute` differentiates) and a function that puts it together again.
+  type Open<T> = (given: readonly tf.Tensor[]) => T;
+  const tensors: tf.Tensor[] = [];
   const whole = <T extends tf.Tensor>(t: T): Open<T> => {
-    const name = `t${Object.keys(tensors).length}`;
-    tensors[name] = t;
-    return (given) => given[name] as T;
+    const index = tensors.push(t) - 1;
+    return (given) => given[index] as T;
   };
   const part = <T extends tf.Tensor>(t: T): Open<T> => {
     const rest = t.shape.slice(1);
@@ -131,7 +130,7 @@ function scoreRows(comparison: Comparison, start: number, size: number): tf.Tens
   const anchors = part(comparison.anchors);
   const positives = block(comparison.positives);
   const negatives = comparison.negatives.map(block);
-  const losses = (given: Readonly<Record<string, tf.Tensor>>): tf.Tensor1D => {
+  const losses = (...given: readonly tf.Tensor[]): tf.Tensor1D => {
     const rows: Comparison = {
       ...comparison,
       anchors: anchors(given),
@@ -140,7 +139,7 @@ function scoreRows(comparison: Comparison, start: number, size: number): tf.Tens
     };
     return rows.objective.losses(scoresOf(rows), rows);
   };
-  return recompute(losses, tensors);
+  return recompute(losses)(...tensors);
 }
 
 /** Scores terms in order. `total` is the loss to descend: Σ weight × Σ share × mean(losses). */
