@@ -127,8 +127,8 @@ export class Rng {
   }
 }
 
-/** One Philox4x32-10 block into `out`. */
-function philox(
+/** One Philox4x32-10 block of counter (c0 … c3) under the key into `out`; for kernels that count for themselves (see `Rng.key`). */
+export function philox(
   c0: number,
   c1: number,
   c2: number,
