@@ -1,6 +1,7 @@
 export * from './backbone.js';
 export * from './comparison.js';
 export * from './compose.js';
+export * from './ema.js';
 export * from './errors.js';
 export * from './host.js';
 export * from './host-tensor.js';
@@ -15,6 +16,7 @@ export * from './plugin.js';
 export * from './recipe.js';
 export * from './rng.js';
 export * from './runtime.js';
+export * from './schedule.js';
 export * from './scoring.js';
 export * from './snapshot.js';
 export * from './step.js';
