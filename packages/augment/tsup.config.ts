@@ -1,3 +1,3 @@
 import { preset } from '../../tooling/tsup.js';
 
-export default preset();
+export default preset({ entry: ['src/index.ts', 'src/loader.ts'] });

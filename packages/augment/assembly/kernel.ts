@@ -4,13 +4,11 @@
 // so that loops may run over the last pixel in steps of four. All addresses and sizes in bytes, unless named otherwise; the host
 // side is src/kernel/wasm-kernel.ts. No relaxed SIMD: results are the same on every machine.
 
-// prettier-ignore
 @inline function clamp01(v: v128): v128 {
   return f32x4.min(f32x4.max(v, f32x4.splat(0)), f32x4.splat(1));
 }
 
 /** Luminance with the weights of torchvision's tensor operations. */
-// prettier-ignore
 @inline function luma(r: v128, g: v128, b: v128): v128 {
   return f32x4.add(
     f32x4.add(f32x4.mul(r, f32x4.splat(0.2989)), f32x4.mul(g, f32x4.splat(0.587))),
@@ -29,13 +27,11 @@ export function load(source: usize, pixels: i32, planes: usize, plane: usize): v
   }
 }
 
-// prettier-ignore
 @inline function load_u8(address: usize): u32 {
   return <u32>i32.load8_u(address);
 }
 
 /** One weighted sum of source pixels (interleaved floats in `row`): lanes 0 to 2 are R, G, B. `spans` holds (first, count) pairs. */
-// prettier-ignore
 @inline function horizontal(row: usize, spans: usize, weights: usize, taps: i32, x: i32): v128 {
   const count = i32.load(spans + (x << 3), 4);
   const w = weights + ((x * taps) << 2);
@@ -48,7 +44,6 @@ export function load(source: usize, pixels: i32, planes: usize, plane: usize): v
 }
 
 /** The horizontal pass of one output row: `row` → row `y` of the planes. */
-// prettier-ignore
 @inline function outputRow(
   row: usize, width: i32, spans: usize, weights: usize, taps: i32, out: usize, plane: usize,
 ): void {
@@ -72,7 +67,6 @@ export function load(source: usize, pixels: i32, planes: usize, plane: usize): v
  * Antialiased resize of a box of RGB bytes: `source` is the box's first byte, rows `stride` bytes apart, `boxWidth` pixels wide.
  * The vertical weights hold the factor 1/255.
  */
-// prettier-ignore
 export function resizeBytes(
   source: usize, stride: i32, boxWidth: i32, width: i32, height: i32,
   rowSpans: usize, rowWeights: usize, rowTaps: i32, spans: usize, weights: usize, taps: i32,
@@ -100,7 +94,6 @@ export function resizeBytes(
 }
 
 /** The same for a box of float planes: `source` is the box's first pixel, rows `stride` bytes apart, planes `sourcePlane` apart. */
-// prettier-ignore
 export function resizePlanes(
   source: usize, sourcePlane: usize, stride: i32, boxWidth: i32, width: i32, height: i32,
   rowSpans: usize, rowWeights: usize, rowTaps: i32, spans: usize, weights: usize, taps: i32,
@@ -183,7 +176,6 @@ export function saturation(planes: usize, plane: usize, factor: f32): void {
 }
 
 /** HSV → one channel: v − c·clamp(min(k, 4 − k)) with k = (offset + h) mod 6, where h is the hue in sixths of a turn. */
-// prettier-ignore
 @inline function hueChannel(h: v128, offset: f32, v: v128, c: v128): v128 {
   let k = f32x4.add(h, f32x4.splat(offset));
   k = f32x4.sub(k, f32x4.mul(f32x4.splat(6), f32x4.floor(f32x4.mul(k, f32x4.splat(1.0 / 6.0)))));
@@ -232,7 +224,6 @@ export function solarize(planes: usize, plane: usize, threshold: f32): void {
  * Separable symmetric blur with reflected borders: `weights[0]` is the centre, `weights[i]` the weight i pixels away, i ≤ radius < min side.
  * `scratch` holds three planes, `line` one padded row.
  */
-// prettier-ignore
 export function blur(
   planes: usize, plane: usize, width: i32, height: i32, weights: usize, radius: i32, scratch: usize, line: usize,
 ): void {
@@ -242,7 +233,6 @@ export function blur(
   }
 }
 
-// prettier-ignore
 function blurRows(
   from: usize, to: usize, width: i32, height: i32, weights: usize, radius: i32, line: usize,
 ): void {
@@ -268,7 +258,6 @@ function blurRows(
   }
 }
 
-// prettier-ignore
 function blurColumns(
   from: usize, to: usize, width: i32, height: i32, weights: usize, radius: i32,
 ): void {

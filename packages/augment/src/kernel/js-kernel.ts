@@ -19,7 +19,7 @@ const emptyPlanes = (width: number, height: number): Planes => ({
   b: new Float32Array(width * height),
 });
 
-const clamp01 = (v: number): number => (v < 0 ? 0 : v > 1 ? 1 : v);
+const clamp01 = (v: number): number => Math.min(Math.max(v, 0), 1);
 const luma = (r: number, g: number, b: number): number => 0.2989 * r + 0.587 * g + 0.114 * b;
 
 /** The readable reference of the SIMD kernel, and the fallback where WebAssembly SIMD is missing. Same results to about 2e-6. */

@@ -168,22 +168,29 @@ class WasmKernel implements ViewKernel {
     const plane = planeBytes(pixels);
     switch (op.op) {
       case 'brightness':
-        return kernel.brightness(at, plane, op.factor);
+        kernel.brightness(at, plane, op.factor);
+        break;
       case 'contrast':
-        return kernel.contrast(at, plane, pixels, op.factor);
+        kernel.contrast(at, plane, pixels, op.factor);
+        break;
       case 'saturation':
-        return kernel.saturation(at, plane, op.factor);
+        kernel.saturation(at, plane, op.factor);
+        break;
       case 'hue':
-        return kernel.hue(at, plane, op.shift);
+        kernel.hue(at, plane, op.shift);
+        break;
       case 'grayscale':
-        return kernel.grayscale(at, plane);
+        kernel.grayscale(at, plane);
+        break;
       case 'solarize':
-        return kernel.solarize(at, plane, op.threshold);
+        kernel.solarize(at, plane, op.threshold);
+        break;
       case 'blur': {
         const weights = this.#reserveFloats(blurWeights(op.sigma, op.radius));
         const scratch = this.#reserve(3 * plane);
         const line = this.#reserve((image.width + 2 * op.radius) * 4);
-        return kernel.blur(at, plane, image.width, image.height, weights, op.radius, scratch, line);
+        kernel.blur(at, plane, image.width, image.height, weights, op.radius, scratch, line);
+        break;
       }
     }
   }

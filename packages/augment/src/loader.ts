@@ -1,0 +1,3 @@
+export * from './loader/evaluation.js';
+export * from './loader/loader.js';
+export * from './loader/source.js';
