@@ -14,6 +14,7 @@ export * from './optim/sgd.js';
 export * from './options.js';
 export * from './plugin.js';
 export * from './recipe.js';
+export * from './ring.js';
 export * from './rng.js';
 export * from './runtime.js';
 export * from './schedule.js';
