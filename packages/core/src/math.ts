@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { logSumExpOf } from './scoring.js';
 
 const MIN_NORM = 1e-12;
 
@@ -25,3 +26,17 @@ function unitGradient(dy: tf.Tensor, y: tf.Tensor, norm: tf.Tensor): tf.Tensor {
   const along = tf.where(isClamped, tf.zerosLike(norm), tf.sum(tf.mul(y, dy), -1, true));
   return tf.div(tf.sub(dy, tf.mul(y, along)), tf.maximum(norm, MIN_NORM));
 }
+
+/**
+ * log Σ_j exp(x_ij) over the candidates of each row, [n], max-shifted: exact for any finite x. Gradient: the softmax.
+ *
+ * @param x [n, m]. @param mask [n, m], 1 = counts, 0 = hidden. A row with everything hidden gives about −1e9.
+ */
+export const logSumExp = (x: tf.Tensor2D, mask?: tf.Tensor2D): tf.Tensor1D => logSumExpOf([x], 1, [mask]);
+
+/**
+ * x − logSumExp(x) for each row, [n, m]: logarithms of the softmax. Hidden candidates (mask 0) take no part in the sum; their own
+ * entries mean nothing.
+ */
+export const logSoftmax = (x: tf.Tensor2D, mask?: tf.Tensor2D): tf.Tensor2D =>
+  tf.sub(x, tf.expandDims(logSumExp(x, mask), 1)) as tf.Tensor2D;
