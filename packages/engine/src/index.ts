@@ -1,1 +1,10 @@
-export {};
+export type { Device } from './eager/context.js';
+export {
+  findLibrary,
+  type LibraryLocation,
+  type LibrarySearch,
+  type MissingLibrary,
+  searchLibrary,
+} from './library/locate.js';
+export { TENSORFLOW_VERSION, type Variant } from './library/wheel.js';
+export { LOAD_DEFAULTS, type LoadOptions, loadTensorFlow, type TensorFlow } from './load.js';

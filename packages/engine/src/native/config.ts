@@ -1,0 +1,24 @@
+import { bytesField, intField, message } from './protobuf.js';
+
+/** What the engine sets of TensorFlow's `ConfigProto`; everything else stays at TensorFlow's defaults, which measured best. */
+export interface SessionConfig {
+  /** Threads inside one operation; the first context of a process decides for all. */
+  readonly intraOpThreads?: number | undefined;
+  /** Operations that may run at the same time. */
+  readonly interOpThreads?: number | undefined;
+  /** Gives the session its own pool of `interOpThreads`, instead of the process's. */
+  readonly ownThreads?: boolean | undefined;
+}
+
+/**
+ * Encoded `ConfigProto`. On a GPU memory is taken as needed (`allow_growth`), since the eager context and the sessions share
+ * the device; an operation without a kernel for its device runs on the CPU (`allow_soft_placement`).
+ */
+export const encodeConfig = (config: SessionConfig): Uint8Array =>
+  message(
+    ...(config.intraOpThreads === undefined ? [] : [intField(2, config.intraOpThreads)]),
+    ...(config.interOpThreads === undefined ? [] : [intField(5, config.interOpThreads)]),
+    bytesField(6, intField(4, true)), // gpu_options.allow_growth
+    intField(7, true), // allow_soft_placement
+    ...(config.ownThreads === true ? [intField(9, true)] : []), // use_per_session_threads
+  );
