@@ -8,6 +8,8 @@ export interface PairedBlock {
   readonly weights?: tf.Tensor2D;
   /** [n, r], 1 = counts, 0 = hidden. Default all ones. */
   readonly mask?: tf.Tensor2D;
+  /** Rows to score instead of the comparison's anchors, [n, d]: for a method that moves the anchors of its positives only. */
+  readonly anchors?: tf.Tensor2D;
 }
 
 /** Candidate rows that all anchors share: `rows` [m, d]. */

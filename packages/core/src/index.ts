@@ -22,4 +22,5 @@ export * from './scoring.js';
 export * from './snapshot.js';
 export * from './step.js';
 export * from './stop-gradient.js';
+export * from './terms.js';
 export * from './trainer.js';

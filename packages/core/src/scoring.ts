@@ -10,8 +10,9 @@ const HIDDEN = -1e9; // added to the logit of a masked candidate: exp underflows
 
 /** Inner products of anchors with a block's rows, [n, m]. */
 export function blockScores(anchors: tf.Tensor2D, block: Block): tf.Tensor2D {
-  if (block.kind === 'shared') return tf.matMul(block.anchors ?? anchors, block.rows, false, true);
-  return tf.sum(tf.mul(tf.expandDims(anchors, 1), block.rows), 2) as tf.Tensor2D;
+  const scored = block.anchors ?? anchors;
+  if (block.kind === 'shared') return tf.matMul(scored, block.rows, false, true);
+  return tf.sum(tf.mul(tf.expandDims(scored, 1), block.rows), 2) as tf.Tensor2D;
 }
 
 /** All scores of a comparison. Positives without weights count 1 each. */
@@ -116,7 +117,7 @@ function scoreRows(comparison: Comparison, start: number, size: number): tf.Tens
   };
   const block = (b: Block): Open<Block> => {
     const rows = b.kind === 'shared' ? whole<tf.Tensor>(b.rows) : part<tf.Tensor>(b.rows);
-    const perAnchor = { weights: b.weights, mask: b.mask, anchors: b.kind === 'shared' ? b.anchors : undefined };
+    const perAnchor = { weights: b.weights, mask: b.mask, anchors: b.anchors };
     const optional = Object.entries(perAnchor).flatMap(([key, t]) =>
       t === undefined ? [] : [[key, part(t)] as const],
     );
