@@ -46,6 +46,17 @@ describe('enqueue', () => {
     expect(contents(ring)).toEqual({ rows: [5, 6, 3, 4], pointer: 2 });
   });
 
+  it('goes on at the start with what does not fit, if asked: spec "ft" 2.1', () => {
+    const ring = zeroRing(5, 3);
+    enqueue(ring, column([1, 2, 3]), { overflow: 'wrap' });
+    expect(contents(ring)).toEqual({ rows: [3, 0, 0, 1, 2], pointer: 1 });
+    enqueue(ring, column([4, 5, 6]), { overflow: 'wrap' });
+    expect(contents(ring)).toEqual({ rows: [3, 4, 5, 6, 2], pointer: 4 });
+    const overlaid = overlayRows(ring.rows, column([7, 8, 9]), ring.pointer, true);
+    expect(Array.from(overlaid.dataSync())).toEqual([8, 9, 5, 6, 7]);
+    expect(() => enqueue(zeroRing(2), column([1, 2, 3]), { overflow: 'wrap' })).toThrow('must be a multiple');
+  });
+
   it('drops what does not fit, if asked: spec "snclr", example C', () => {
     const drop = { overflow: 'drop' } as const;
     for (const [size, rows, pointer] of [

@@ -45,16 +45,18 @@ function ringOf<R extends tf.Rank>(initial: tf.Tensor<R>): Ring<R> {
 /**
  * Writes `batch` (n rows, in order) at the pointer and moves the pointer on. Call it in `commit`, after everything was scored.
  *
- * Without loss M is a multiple of n. With `overflow: 'drop'` it need not be: rows that do not fit before the end are dropped and the
- * pointer returns to 0, as SNCLR's and lightly's code do (spec "snclr" 2.3).
+ * By default M must be a multiple of n. With `overflow: 'wrap'` it need not be: rows that do not fit before the end go to the start,
+ * as in MoCo's first code (spec "ft" 2.1). With `'drop'` they are dropped and the pointer returns to 0, as SNCLR's and lightly's
+ * code do (spec "snclr" 2.3).
  *
  * @param batch [n, d] for rows of d values, [n] for integers; dtype as the ring's.
- * @throws SslError `SHAPE_MISMATCH` if the rows have another shape; `BAD_OPTION` if M is no multiple of n and nothing may be dropped.
+ * @throws SslError `SHAPE_MISMATCH` if the rows have another shape; `BAD_OPTION` if M is no multiple of n and `overflow` is `forbid`
+ *   (default), or if n > M with `wrap`.
  */
 export function enqueue<R extends tf.Rank>(
   ring: Ring<R>,
   batch: tf.Tensor<R>,
-  options: { readonly overflow?: 'forbid' | 'drop' } = {},
+  options: { readonly overflow?: 'forbid' | 'wrap' | 'drop' } = {},
 ): void {
   const [size, ...row] = ring.rows.shape as [number, ...number[]];
   const [n, ...given] = batch.shape as [number, ...number[]];
@@ -62,17 +64,21 @@ export function enqueue<R extends tf.Rank>(
     const [want, got] = [`${ring.rows.dtype} [n${row.map((d) => `, ${d}`)}]`, `${batch.dtype} [${batch.shape}]`];
     throw new SslError('SHAPE_MISMATCH', `enqueue: the batch must be ${want}, but is ${got}.`);
   }
-  const fits = size % n === 0;
-  if (!fits && options.overflow !== 'drop') requireMultiple('enqueue', 'rows', size, n);
+  const overflow = size % n === 0 ? 'forbid' : (options.overflow ?? 'forbid');
+  if (overflow === 'forbid' || (overflow === 'wrap' && n > size)) requireMultiple('enqueue', 'rows', size, n);
   tf.tidy(() => {
     const { rows, pointer } = ring;
     const order = tf.range(0, n, 1, 'int32');
-    // Rows past the end repeat the last one that fits, at its place: writing the same values twice changes nothing.
-    const places = fits ? tf.add(pointer, order) : tf.minimum(tf.add(pointer, order), int(size - 1));
-    const written = fits ? batch : tf.gather(batch, tf.minimum(order, tf.sub(int(size - 1), pointer)));
-    rows.assign(writeRows(rows, places as tf.Tensor1D, written as tf.Tensor<R>, pointer));
+    const end = int(size - 1);
+    const ahead = tf.add(pointer, order);
+    // Rows to drop repeat the last one that fits, at its place: writing the same values twice changes nothing.
+    const isDropping = overflow === 'drop';
+    const places = isDropping ? tf.minimum(ahead, end) : tf.mod(ahead, int(size));
+    const written = isDropping ? tf.gather(batch, tf.minimum(order, tf.sub(end, pointer))) : batch;
+    rows.assign(writeRows(rows, places as tf.Tensor1D, written as tf.Tensor<R>, pointer, overflow === 'wrap'));
     const next = tf.add(pointer, int(n));
-    pointer.assign(tf.where(tf.less(next, int(size)), next, tf.zerosLike(next)) as tf.Scalar);
+    const restart = isDropping ? tf.zerosLike(next) : tf.sub(next, int(size));
+    pointer.assign(tf.where(tf.less(next, int(size)), next, restart) as tf.Scalar);
   });
 }
 
@@ -84,9 +90,10 @@ function writeRows<R extends tf.Rank>(
   places: tf.Tensor1D,
   batch: tf.Tensor<R>,
   pointer: tf.Tensor,
+  isWrapping: boolean,
 ): tf.Tensor<R> {
   return tf.getKernel('TensorScatterUpdate', tf.getBackend()) === undefined
-    ? overlayRows(rows, batch, pointer)
+    ? overlayRows(rows, batch, pointer, isWrapping)
     : (tf.tensorScatterUpdate(rows, tf.expandDims(places, 1), batch) as tf.Tensor<R>);
 }
 
@@ -95,9 +102,11 @@ export function overlayRows<R extends tf.Rank>(
   rows: tf.Tensor<R>,
   batch: tf.Tensor<R>,
   pointer: tf.Tensor,
+  isWrapping = false,
 ): tf.Tensor<R> {
   const n = batch.shape[0]!;
-  const offset = tf.sub(tf.range(0, rows.shape[0]!, 1, 'int32'), pointer);
+  const distance = tf.sub(tf.range(0, rows.shape[0]!, 1, 'int32'), pointer);
+  const offset = isWrapping ? tf.mod(distance, int(rows.shape[0]!)) : distance;
   const isNew = tf.logicalAnd(tf.greaterEqual(offset, int(0)), tf.less(offset, int(n)));
   const candidates = tf.gather(batch, tf.maximum(tf.minimum(offset, int(n - 1)), int(0)) as tf.Tensor1D);
   return tf.where(rows.rank === 1 ? isNew : tf.expandDims(isNew, 1), candidates, rows) as tf.Tensor<R>;
