@@ -1,1 +1,12 @@
-export {};
+export * from './features.js';
+export * from './knn/knn.js';
+export * from './knn/nearest.js';
+export * from './knn/vote.js';
+export * from './linear/classifier.js';
+export { LBFGS_DEFAULTS, type LbfgsOptions, lbfgs, type Minimum, type Objective } from './linear/lbfgs.js';
+export * from './linear/logistic.js';
+export * from './quality/lidar.js';
+export * from './quality/pairs.js';
+export * from './quality/representation.js';
+export * from './quality/spectrum.js';
+export * from './stats/accuracy.js';
