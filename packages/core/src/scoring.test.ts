@@ -34,7 +34,8 @@ const expectClose = (actual: tf.Tensor, expected: readonly number[], digits = 5)
   expect(values).toHaveLength(expected.length);
   for (const [i, value] of expected.entries()) expect(values[i]).toBeCloseTo(value, digits);
 };
-const random = (shape: [number, number], seed: number) => unit(tf.randomNormal(shape, 0, 1, 'float32', seed));
+const random = (shape: [number, number], seed: number) =>
+  unit(tf.randomNormal<tf.Rank.R2>(shape, 0, 1, 'float32', seed));
 
 describe('scoreComparison', () => {
   it('gives the worked example of MoCo', () => {
@@ -105,7 +106,11 @@ describe('scoreComparison', () => {
   it.each<[string, Partial<Comparison>, RegExp]>([
     ['rows of another size', { negatives: [shared(tf.zeros([3, 5]))] }, /rows are \[3,5\]; anchors are \[2, 2\]/],
     ['paired rows of another count', { positives: paired(circle(1, 2, 3)) }, /paired rows are \[3,1,2\]/],
-    ['a mask that would broadcast', { negatives: [shared(circle(1, 2), tf.ones([1, 2]))] }, /mask is \[1,2\], not \[2, 2\]/],
+    [
+      'a mask that would broadcast',
+      { negatives: [shared(circle(1, 2), tf.ones([1, 2]))] },
+      /mask is \[1,2\], not \[2, 2\]/,
+    ],
     ['no temperature', { temperature: 0 }, /temperature is 0, but it must be > 0/],
   ])('refuses %s', (_what, overrides, message) => {
     expect(() => scoreComparison(moco(overrides))).toThrow(message);

@@ -87,7 +87,13 @@ export const momentumHost = (overrides: Partial<Host<HostTensors, TinyState>> = 
     }),
     init: (_info, rng) => ({
       queue: tf.tidy(() =>
-        tf.variable(tf.tensor2d(Float32Array.from({ length: 24 }, () => rng.normal() / 2), [8, 3]), false),
+        tf.variable(
+          tf.tensor2d(
+            Float32Array.from({ length: 24 }, () => rng.normal() / 2),
+            [8, 3],
+          ),
+          false,
+        ),
       ),
     }),
     draw: () => ({ momentum: hostScalar(0.5) }),
@@ -180,6 +186,9 @@ export function tinyBatch(seed: number, views: readonly string[] = ['view1', 'vi
     );
   return {
     images: Object.fromEntries(views.map((view) => [view, image()])),
-    ids: hostTensor<tf.Rank.R1>([count], Int32Array.from({ length: count }, (_, i) => i)),
+    ids: hostTensor<tf.Rank.R1>(
+      [count],
+      Int32Array.from({ length: count }, (_, i) => i),
+    ),
   };
 }
