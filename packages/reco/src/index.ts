@@ -1,1 +1,4 @@
-export {};
+export * from './interpolation.js';
+export * from './options.js';
+export * from './reco.js';
+export * from './relation.js';
