@@ -1,0 +1,79 @@
+import { createHash } from 'node:crypto';
+import { DataError } from '../errors.js';
+
+/**
+ * A packed cache is a folder of three files: `images.bin` holds the records one after the other, `tables.bin` the numbers of each
+ * record, and `index.json` (this type) everything else. A change of the layout needs a new version.
+ */
+export interface CacheIndex {
+  readonly version: typeof CACHE_VERSION;
+  readonly count: number;
+  /** `rgb`: height · width · 3 bytes a record. `encoded`: the image file as it was. */
+  readonly storage: Storage;
+  readonly dtype: 'uint8';
+  readonly binBytes: number;
+  /** SHA-256 of images.bin; only of `rgb`, which is read whole. */
+  readonly binHash: string | undefined;
+  readonly tablesHash: string;
+  readonly classNames: readonly string[];
+  /** What the cache was made from; it is stale when this changes. */
+  readonly source: string;
+  readonly decoder: string;
+  readonly skipped: readonly SkippedImage[];
+}
+
+/** How records are stored. */
+export type Storage = 'rgb' | 'encoded';
+
+/** An image that could not be used. */
+export interface SkippedImage {
+  readonly name: string;
+  readonly reason: string;
+}
+
+export const CACHE_VERSION = 1;
+
+/** The numbers of each record: about 20 bytes an image and the name. */
+export interface Tables {
+  /** First byte of each record, and the end of the last: count + 1 values. */
+  readonly offsets: Float64Array;
+  /** Size of the decoded image, pixels. */
+  readonly widths: Uint16Array;
+  readonly heights: Uint16Array;
+  /** Class, −1 for none. */
+  readonly labels: Int32Array;
+  /** End of each name in `names`. */
+  readonly nameEnds: Uint32Array;
+  /** All names, UTF-8, one after the other. */
+  readonly names: Uint8Array;
+}
+
+const FIXED = ['offsets', 'labels', 'nameEnds', 'widths', 'heights', 'names'] as const;
+
+/** The bytes of tables.bin: the arrays in descending order of alignment, little-endian. */
+export function packTables(tables: Tables): Buffer {
+  return Buffer.concat(
+    FIXED.map((key) => {
+      const { buffer, byteOffset, byteLength } = tables[key];
+      return Buffer.from(buffer, byteOffset, byteLength);
+    }),
+  );
+}
+
+/** @throws DataError `DATA` if the bytes are too few for `count` records. */
+export function unpackTables(bytes: Buffer, count: number): Tables {
+  const memory = new SharedArrayBuffer(bytes.length);
+  new Uint8Array(memory).set(bytes);
+  if (bytes.length < 8 * (count + 1) + 12 * count) throw new DataError('DATA', 'tables.bin is too short.');
+  const at = (start: number) => 8 * (count + 1) + start * count;
+  return {
+    offsets: new Float64Array(memory, 0, count + 1),
+    labels: new Int32Array(memory, at(0), count),
+    nameEnds: new Uint32Array(memory, at(4), count),
+    widths: new Uint16Array(memory, at(8), count),
+    heights: new Uint16Array(memory, at(10), count),
+    names: new Uint8Array(memory, at(12)),
+  };
+}
+
+export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');

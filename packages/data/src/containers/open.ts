@@ -1,0 +1,41 @@
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isImageName } from '../decode.js';
+import { DataError, reason } from '../errors.js';
+import type { Container } from './container.js';
+import { openFolder } from './folder.js';
+import { isTarName, openTars } from './tar.js';
+
+/**
+ * A folder of images, a tar archive, several archives, or a folder that holds archives (and no images beside them).
+ *
+ * @throws DataError `DATA` if there is nothing of the kind.
+ */
+export async function openContainer(location: string | readonly string[]): Promise<Container> {
+  const paths = typeof location === 'string' ? [location] : location;
+  if (paths.length === 0)
+    throw new DataError('DATA', 'No data was named.', { hint: 'Give a folder or a tar archive.' });
+  const kinds = await Promise.all(paths.map(kindOf));
+  if (kinds.every((kind) => kind === 'tar')) return openTars(paths);
+  if (paths.length > 1)
+    throw new DataError(
+      'DATA',
+      `Of several locations each must be a tar archive, but ${paths[kinds.indexOf('folder')]} is a folder.`,
+    );
+  const names = (await readdir(paths[0]!)).sort();
+  const tars = names.filter(isTarName);
+  return tars.length > 0 && !names.some(isImageName)
+    ? openTars(tars.map((n) => join(paths[0]!, n)))
+    : openFolder(paths[0]!);
+}
+
+async function kindOf(path: string): Promise<'folder' | 'tar'> {
+  const info = await stat(path).catch((cause: unknown) => {
+    throw new DataError('DATA', `${path} cannot be opened: ${reason(cause)}.`, { hint: 'Check the path.', cause });
+  });
+  if (info.isDirectory()) return 'folder';
+  if (isTarName(path)) return 'tar';
+  throw new DataError('DATA', `${path} is neither a folder nor a .tar, .tar.gz or .tgz archive.`, {
+    hint: 'Give the folder that holds the images.',
+  });
+}
