@@ -1,4 +1,12 @@
+export {
+  COMPILED_RUNTIME_DEFAULTS,
+  type CompiledRuntime,
+  type CompiledRuntimeOptions,
+  compiledRuntime,
+  type Precision,
+} from './compiled-runtime.js';
 export type { Device } from './eager/context.js';
+export type { StepStats, TensorFlowProgram, TensorFlowStep } from './graph/program.js';
 export {
   findLibrary,
   type LibraryLocation,

@@ -93,13 +93,26 @@ export class EagerBinding implements TfjsBinding {
         hint: 'Return the tensor from the step and read it outside, or pass the value in as an input.',
       });
     }
-    const tensor = this.api.handleResolve(this.#handle(id), this.#status);
-    checkStatus(this.api, this.#status, 'reading a tensor');
+    const tensor = this.resolve(id);
     try {
       return readTensor(this.api, tensor);
     } finally {
       this.api.deleteTensor(tensor);
     }
+  }
+
+  /** The `TF_Tensor` of a tensor; the caller frees it. On the CPU it shares the tensor's memory. */
+  resolve(id: number): Pointer {
+    const tensor = this.api.handleResolve(this.#handle(id), this.#status);
+    checkStatus(this.api, this.#status, 'reading a tensor');
+    return tensor;
+  }
+
+  /** An eager tensor over a `TF_Tensor`, which stays the caller's. */
+  adopt(tensor: Pointer): TensorMetadata {
+    const handle = this.api.newHandle(tensor, this.#status);
+    checkStatus(this.api, this.#status, 'creating a tensor');
+    return this.#describe(handle);
   }
 
   executeOp(name: string, attrs: readonly OpAttr[], inputs: readonly number[], outputs: number): TensorMetadata[] {

@@ -1,0 +1,52 @@
+import { type OptionIssue, type Runtime, resolveOptions, SslError } from '@contrastive/core';
+import type * as tf from '@tensorflow/tfjs-core';
+import { GraphProgram, type TensorFlowProgram } from './graph/program.js';
+import { currentTensorFlow } from './load.js';
+
+/** Number format of the network's activations; parameters, statistics, losses and the optimiser are float32 always. */
+export type Precision = 'f32' | 'bf16';
+
+export interface CompiledRuntimeOptions {
+  /** Default `f32`. `bf16` computes convolutions and what lies between them in bfloat16. */
+  readonly precision?: Precision;
+  /** Operations that may run at the same time; default TensorFlow's choice. 1 makes the order of operations repeatable. */
+  readonly threads?: number | undefined;
+}
+
+export const COMPILED_RUNTIME_DEFAULTS: Readonly<CompiledRuntimeOptions> = { precision: 'f32', threads: undefined };
+
+/** A runtime whose programs are compiled: see {@link compiledRuntime}. */
+export interface CompiledRuntime extends Runtime {
+  createProgram(variables: Readonly<Record<string, tf.Variable>>): TensorFlowProgram;
+}
+
+/**
+ * Runs steps as TensorFlow graphs: a step is recorded once and then replayed by one call into TensorFlow.
+ *
+ * @throws SslError `BACKEND_MISSING` if `loadTensorFlow` has not been called; `BAD_OPTION`.
+ */
+export function compiledRuntime(options: CompiledRuntimeOptions = {}): CompiledRuntime {
+  const { precision, threads } = resolveOptions('compiledRuntime', COMPILED_RUNTIME_DEFAULTS, options, checkOptions);
+  const tensorflow = currentTensorFlow();
+  if (tensorflow === undefined) {
+    throw new SslError('BACKEND_MISSING', 'compiledRuntime: TensorFlow has not been loaded.', {
+      hint: 'Call `await loadTensorFlow()` first.',
+    });
+  }
+  const session = threads === undefined ? {} : { interOpThreads: threads, ownThreads: true };
+  return {
+    name: `tensorflow-${precision}`,
+    createProgram: (variables) => new GraphProgram(tensorflow, variables, { passes: [], session }),
+  };
+}
+
+function checkOptions({ precision, threads }: CompiledRuntimeOptions): OptionIssue[] {
+  const issues: OptionIssue[] = [];
+  if (precision !== 'f32' && precision !== 'bf16') {
+    issues.push({ option: 'precision', problem: `must be 'f32' or 'bf16', but is ${String(precision)}` });
+  }
+  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1)) {
+    issues.push({ option: 'threads', problem: `must be a whole number ≥ 1, but is ${threads}` });
+  }
+  return issues;
+}

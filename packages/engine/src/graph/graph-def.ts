@@ -1,0 +1,93 @@
+import { DT } from '../native/dtype.js';
+import { bytesField, intField, message } from '../native/protobuf.js';
+import { shapeAttr, stringAttr, tensorAttr, typeAttr } from './attr-value.js';
+import { type GraphNode, indexOf, nodeOf, type RecordedStep, type Ref } from './node.js';
+
+/** `GraphDef.versions.producer`: the age of the operations' meaning; that of TensorFlow 2.8, which all libraries that we load know. */
+const PRODUCER = 1000;
+
+/** Encoded `GraphDef`. */
+export const encodeGraph = (nodes: readonly GraphNode[]): Uint8Array =>
+  message(...nodes.map((node) => bytesField(1, encodeNode(node))), bytesField(4, intField(1, PRODUCER)));
+
+function encodeNode(node: GraphNode): Uint8Array {
+  const attrs =
+    node.constant === undefined
+      ? [...node.attrs]
+      : ([
+          ['dtype', typeAttr(node.constant.dtype)],
+          ['value', tensorAttr(node.constant)],
+        ] as const);
+  return message(
+    bytesField(1, node.name),
+    bytesField(2, node.op),
+    ...node.inputs.map((input) => bytesField(3, input)),
+    ...attrs.map(([key, value]) => bytesField(5, message(bytesField(1, key), bytesField(2, value)))),
+  );
+}
+
+const plain = (
+  name: string,
+  op: string,
+  inputs: readonly Ref[],
+  attrs: readonly (readonly [string, Uint8Array])[],
+): GraphNode => ({
+  name,
+  op,
+  inputs,
+  attrs: new Map(attrs),
+  outputs: [],
+});
+
+/** Name of the node that gives output `key` of a step. */
+export const outputName = (prefix: string, index: number): string => `${prefix}out${index}`;
+/** Name of the node that has run when all variables are assigned. */
+export const doneName = (prefix: string): string => `${prefix}done`;
+
+/**
+ * The nodes of a step under a prefix, with one node for each output, and the assignments. A variable is assigned after it has
+ * been read, and `done` waits for all assignments, so that they happen whatever is fetched.
+ */
+export function assembleStep(step: RecordedStep, prefix: string): GraphNode[] {
+  const rename = (ref: Ref): Ref => (ref.startsWith('^') ? `^${prefix}${ref.slice(1)}` : prefix + ref);
+  const specs = new Map(step.nodes.map((node) => [node.name, node.outputs]));
+  const reads = step.nodes.filter((node) => node.op === 'ReadVariableOp');
+  const nodes: GraphNode[] = step.nodes.map((node) => ({
+    ...node,
+    name: prefix + node.name,
+    inputs: node.inputs.map(rename),
+  }));
+  [...step.outputs.values()].forEach((ref, i) => {
+    const { dtype } = specs.get(nodeOf(ref))![indexOf(ref)]!;
+    nodes.push(plain(outputName(prefix, i), 'Identity', [rename(ref)], [['T', typeAttr(dtype)]]));
+  });
+  const assigned = [...step.assigns].map(([handle, value], i) => {
+    const waits = reads.filter((read) => read.inputs[0] === handle).map((read) => `^${prefix}${read.name}`);
+    const dtype = reads.find((read) => read.inputs[0] === handle)!.outputs[0]!.dtype;
+    const node = plain(
+      `${prefix}assign${i}`,
+      'AssignVariableOp',
+      [rename(handle), rename(value), ...waits],
+      [['dtype', typeAttr(dtype)]],
+    );
+    nodes.push(node);
+    return `^${node.name}`;
+  });
+  nodes.push(plain(doneName(prefix), 'NoOp', assigned, []));
+  return nodes;
+}
+
+/** Nodes that copy a variable out of and into the session: `NAME/read`, and `NAME/set`, which is fed `NAME/in`. */
+export function variableNodes(name: string, shape: readonly number[], dtype: number): GraphNode[] {
+  const type = ['dtype', typeAttr(dtype)] as const;
+  const shaped = ['shape', shapeAttr(shape)] as const;
+  return [
+    plain(name, 'VarHandleOp', [], [type, shaped, ['shared_name', stringAttr(name)]]),
+    plain(`${name}/read`, 'ReadVariableOp', [name], [type]),
+    plain(`${name}/in`, 'Placeholder', [], [type, shaped]),
+    plain(`${name}/set`, 'AssignVariableOp', [name, `${name}/in`], [type]),
+  ];
+}
+
+/** Data types that variables may have. */
+export const VARIABLE_DTYPES: ReadonlySet<number> = new Set([DT.float32, DT.int32]);
