@@ -15,7 +15,7 @@ export async function loadBackend(): Promise<LoadedBackend> {
     const { version } = await engine.loadTensorFlow({ threads: 2 });
     return {
       name: `tensorflow ${version}`,
-      compiled: (engine as { compiledRuntime?: () => Runtime }).compiledRuntime?.(),
+      compiled: engine.compiledRuntime(),
     };
   } catch (error) {
     console.error(`parity: ${error instanceof Error ? error.message.split('\n')[0] : error}; using the cpu backend.`);

@@ -1,8 +1,8 @@
 import type { Fixture, ParityKinds } from '@contrastive/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { adam, adamW, type LarsDialect, lars, type Optimizer, type Parameter, sgd } from '../src/index.js';
+import { hostValues, type Nested } from './host-values.js';
 
-type Nested = number | readonly Nested[];
 interface OptimInputs {
   /** A matrix and a vector. */
   readonly params: readonly [Nested, Nested];
@@ -55,7 +55,7 @@ const descend =
     const rate = tf.scalar(optimizer.learningRate);
     const paramsAfterEachStep: unknown[] = [];
     for (const pair of grads) {
-      const inputs = Object.fromEntries(pair.map((values, i) => [String(i), hostOf(values)]));
+      const inputs = Object.fromEntries(pair.map((values, i) => [String(i), hostValues(values)]));
       await run(
         (given) => {
           const gradients = parameters.map(({ path }) => given[path]!);
@@ -69,11 +69,6 @@ const descend =
     }
     return { paramsAfterEachStep };
   };
-
-function hostOf(values: Nested) {
-  const t = tf.tensor(values as tf.TensorLike);
-  return { shape: t.shape as [number, number], dtype: 'float32', data: t.dataSync() as Float32Array } as const;
-}
 
 export const kinds: ParityKinds = {
   'hosts/opt_sgd': descend((p) => sgd({ ...withMomentum(p), nesterov: p.nesterov ?? false })),

@@ -5,6 +5,7 @@ export * from './ema.js';
 export * from './errors.js';
 export * from './host.js';
 export * from './host-tensor.js';
+export * from './losses.js';
 export * from './math.js';
 export * from './module.js';
 export * from './optim/adam.js';

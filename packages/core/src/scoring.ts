@@ -40,25 +40,28 @@ export function logSumExpOf(
   temperature: number,
   masks: readonly (tf.Tensor2D | undefined)[] = [],
 ): tf.Tensor1D {
-  const logit = (scores: tf.Tensor2D, i: number): tf.Tensor2D => {
+  const given = matrices.map((_, i) => masks[i]);
+  const logit = (scores: tf.Tensor2D, mask: tf.Tensor2D | undefined): tf.Tensor2D => {
     const scaled = temperature === 1 ? scores : tf.div(scores, temperature);
-    const mask = masks[i];
     return (mask === undefined ? scaled : tf.add(scaled, tf.mul(tf.sub(1, mask), HIDDEN))) as tf.Tensor2D;
   };
   const sumAll = (parts: tf.Tensor[]) => (parts.length === 1 ? parts[0]! : tf.addN(parts));
   const op = tf.customGrad((...args) => {
     const save = args[args.length - 1] as tf.GradSaveFunc;
     const scores = args.slice(0, -1) as tf.Tensor2D[];
-    const logits = scores.map(logit);
+    const logits = scores.map((s, i) => logit(s, given[i]));
     const maxima = logits.map((l) => tf.max(l, 1, true));
     const top = maxima.reduce((a, b) => tf.maximum(a, b)) as tf.Tensor2D;
     const total = sumAll(logits.map((l) => tf.sum(tf.exp(tf.sub(l, top)), 1, true)));
     const value = tf.add(tf.log(total), top) as tf.Tensor2D; // [n, 1]
-    save([...scores, value]);
+    save([...scores, value, ...given.filter((mask) => mask !== undefined)]); // a mask made inside the tape would be freed
     const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {
-      const result = saved[saved.length - 1]!;
+      const result = saved[scores.length]!;
+      let next = scores.length + 1;
+      const kept = given.map((mask) => (mask === undefined ? undefined : (saved[next++] as tf.Tensor2D)));
       const scale = tf.div(tf.reshape(dy, [-1, 1]), temperature);
-      return saved.slice(0, -1).map((s, i) => tf.mul(tf.exp(tf.sub(logit(s as tf.Tensor2D, i), result)), scale));
+      const logits = scores.map((_, i) => logit(saved[i] as tf.Tensor2D, kept[i]));
+      return logits.map((l) => tf.mul(tf.exp(tf.sub(l, result)), scale));
     };
     return { value: tf.reshape(value, [-1]), gradFunc };
   });
