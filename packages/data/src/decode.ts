@@ -33,7 +33,7 @@ const EXTENSIONS: ReadonlySet<string> = new Set(IMAGE_EXTENSIONS);
 export function isImageName(name: string): boolean {
   const base = name.slice(name.lastIndexOf('/') + 1);
   const dot = base.lastIndexOf('.');
-  return dot > 0 && EXTENSIONS.has(base.slice(dot + 1).toLowerCase());
+  return dot > 0 && !base.startsWith('.') && EXTENSIONS.has(base.slice(dot + 1).toLowerCase());
 }
 
 /**

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { homedir, totalmem } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { buildCache } from './cache/build.js';
@@ -168,6 +168,7 @@ async function build(
   const { labels = 'folders', memoryBytes = defaultMemoryBytes(), maxSkipped = 0.01 } = options;
   const rows = typeof labels === 'object' ? await readLabelsCsv(labels.csv) : labels === 'none' ? null : undefined;
   const layout = layoutOf(await container.list(), { split: options.split, root: options.root, rows });
+  await removeDrafts(folder);
   const draft = `${folder}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
   await mkdir(draft).catch(cannotWrite);
   try {
@@ -179,6 +180,13 @@ async function build(
   } finally {
     await rm(draft, { recursive: true, force: true });
   }
+}
+
+/** What a killed process left; nobody else is at work, since the caller holds the lock. */
+async function removeDrafts(folder: string): Promise<void> {
+  const names = await readdir(dirname(folder));
+  const drafts = names.filter((name) => name.startsWith(`${basename(folder)}.`) && name.endsWith('.tmp'));
+  await Promise.all(drafts.map((name) => rm(join(dirname(folder), name), { recursive: true, force: true })));
 }
 
 /** Makes a rename durable; not possible (nor needed) on every system. */

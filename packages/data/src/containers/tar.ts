@@ -40,19 +40,23 @@ export async function* readTar(path: string): AsyncGenerator<TarEntry> {
       const { name: raw, type, size = 0 } = entry.header;
       const name = raw.replace(/^(\.\/)+/, '');
       if (type === 'file' && isSafeName(name)) {
-        yield { name, size, bytes: () => contents(entry, name, size) };
+        yield { name, size, bytes: () => contents(entry, name, size).catch((cause: unknown) => damaged(path, cause)) };
       }
       entry.resume();
     }
   } catch (cause) {
-    if (cause instanceof DataError) throw cause;
-    throw new DataError('DATA', `The archive ${basename(path)} cannot be read: ${reason(cause)}.`, {
-      hint: 'Check that the file is complete (its size or checksum).',
-      cause,
-    });
+    damaged(path, cause);
   } finally {
     input.destroy();
   }
+}
+
+function damaged(path: string, cause: unknown): never {
+  if (cause instanceof DataError) throw cause;
+  throw new DataError('DATA', `The archive ${basename(path)} cannot be read: ${reason(cause)}.`, {
+    hint: 'Check that the file is complete (its size or checksum).',
+    cause,
+  });
 }
 
 const isSafeName = (name: string): boolean =>
