@@ -1,6 +1,10 @@
 import { type OptionIssue, type Runtime, resolveOptions, SslError } from '@contrastive/core';
 import type * as tf from '@tensorflow/tfjs-core';
-import { GraphProgram, type TensorFlowProgram } from './graph/program.js';
+import { bfloat16 } from './graph/passes/bfloat16.js';
+import { removeDeadNodes } from './graph/passes/remove-dead-nodes.js';
+import { shareConstants } from './graph/passes/share-constants.js';
+import { simplify } from './graph/passes/simplify.js';
+import { GraphProgram, type Pass, type TensorFlowProgram } from './graph/program.js';
 import { currentTensorFlow } from './load.js';
 
 /** Number format of the network's activations; parameters, statistics, losses and the optimiser are float32 always. */
@@ -14,6 +18,9 @@ export interface CompiledRuntimeOptions {
 }
 
 export const COMPILED_RUNTIME_DEFAULTS: Readonly<CompiledRuntimeOptions> = { precision: 'f32', threads: undefined };
+
+const CLEANING: readonly Pass[] = [simplify, shareConstants, removeDeadNodes];
+const PASSES: Readonly<Record<Precision, readonly Pass[]>> = { f32: CLEANING, bf16: [...CLEANING, bfloat16] };
 
 /** A runtime whose programs are compiled: see {@link compiledRuntime}. */
 export interface CompiledRuntime extends Runtime {
@@ -36,7 +43,7 @@ export function compiledRuntime(options: CompiledRuntimeOptions = {}): CompiledR
   const session = threads === undefined ? {} : { interOpThreads: threads, ownThreads: true };
   return {
     name: `tensorflow-${precision}`,
-    createProgram: (variables) => new GraphProgram(tensorflow, variables, { passes: [], session }),
+    createProgram: (variables) => new GraphProgram(tensorflow, variables, { passes: PASSES[precision ?? 'f32'], session }),
   };
 }
 

@@ -63,7 +63,7 @@ export function assembleStep(step: RecordedStep, prefix: string): GraphNode[] {
   });
   const assigned = [...step.assigns].map(([handle, value], i) => {
     const waits = reads.filter((read) => read.inputs[0] === handle).map((read) => `^${prefix}${read.name}`);
-    const dtype = reads.find((read) => read.inputs[0] === handle)!.outputs[0]!.dtype;
+    const { dtype } = specs.get(nodeOf(value))![indexOf(value)]!;
     const node = plain(
       `${prefix}assign${i}`,
       'AssignVariableOp',

@@ -31,6 +31,8 @@ export interface RecordedStep {
   readonly inputs: ReadonlyMap<string, Ref>;
   /** The result of each output, by the output's name. */
   readonly outputs: ReadonlyMap<string, Ref>;
+  /** The handle nodes of trainable variables. */
+  readonly trainable: ReadonlySet<Ref>;
   /** New value of each assigned variable, by the variable's handle node. */
   readonly assigns: ReadonlyMap<Ref, Ref>;
 }
@@ -54,5 +56,5 @@ export const refTo = (name: string, index: number): Ref => (index === 0 ? name :
 /** The step with every reference to a tensor replaced by `rename(ref)`, and with `nodes` instead of its own. */
 export function rewire(step: RecordedStep, nodes: readonly GraphNode[], rename: (ref: Ref) => Ref): RecordedStep {
   const values = (map: ReadonlyMap<string, Ref>) => new Map([...map].map(([key, ref]) => [key, rename(ref)]));
-  return { nodes, inputs: step.inputs, outputs: values(step.outputs), assigns: values(step.assigns) };
+  return { ...step, nodes, outputs: values(step.outputs), assigns: values(step.assigns) };
 }

@@ -73,7 +73,8 @@ function runStep(step: StepFunction, example: HostTensors, { recorder, backend, 
   const outputs = new Map(Object.entries(results).map(([key, tensor]) => [key, refOf(tensor)]));
   const written = initial.filter(({ variable, dataId }) => variable.dataId !== dataId);
   const assigns = new Map(written.map(({ variable, handle }) => [handle, refOf(variable)]));
-  return { nodes: recorder.nodes, inputs, outputs, assigns };
+  const trainable = new Set(initial.filter(({ variable }) => variable.trainable).map(({ handle }) => handle));
+  return { nodes: recorder.nodes, inputs, outputs, assigns, trainable };
 }
 
 /** Holds the values of all variables, so that assigning one while recording does not free them. */
