@@ -1,1 +1,3 @@
-export {};
+export * from './moco.js';
+export { embeddingStd } from './shared.js';
+export * from './simclr.js';

@@ -1,0 +1,49 @@
+import { tinyBackbone } from '@contrastive/testing';
+import * as tf from '@tensorflow/tfjs-core';
+import { describe, expect, it } from 'vitest';
+import { batchOf, trainerOf } from '../test/train.js';
+import { MOCO_V1, MOCO_V2_PLUS, moco, simclr } from './index.js';
+
+const backbone = tinyBackbone();
+const small = { backbone, dim: 4 };
+const hosts = {
+  'moco v1': () => moco({ ...small, ...MOCO_V1, queueSize: 16 }),
+  'moco v2': () => moco({ ...small, queueSize: 16 }),
+  'moco v2+': () => moco({ ...small, ...MOCO_V2_PLUS, ...{ hidden: 8, dim: 4, queueSize: 16 } }),
+  'moco, one queue for both views, shuffled': () => moco({ ...small, queueSize: 16, loss: 'sum', shuffle: true }),
+  simclr: () => simclr({ ...small, hidden: 8, temperature: 0.5 }),
+};
+
+describe.each(Object.entries(hosts))('%s in the trainer', (_name, create) => {
+  it('lowers its loss on fixed data', async () => {
+    const trainer = trainerOf(create(), { batch: 8, learningRate: 0.2 });
+    const losses: number[] = [];
+    for (let i = 0; i < 30; i++) losses.push((await trainer.step([batchOf(1, 8)])).metrics.loss!);
+    const mean = (values: readonly number[]) => values.reduce((a, b) => a + b) / values.length;
+    // Queues hold two batches: by step 2 they hold keys of these images, no random rows.
+    expect(mean(losses.slice(-5))).toBeLessThan(mean(losses.slice(2, 7)));
+    trainer.dispose();
+  });
+
+  it('keeps the number of tensors constant over five steps', async () => {
+    const trainer = trainerOf(create());
+    await trainer.step([batchOf(0)], { record: true });
+    const { numTensors } = tf.memory();
+    for (let i = 1; i <= 5; i++) {
+      await trainer.step([batchOf(i)], { record: true });
+      expect(tf.memory().numTensors).toBe(numTensors);
+    }
+    trainer.dispose();
+  });
+
+  it('goes on bit for bit from a snapshot', async () => {
+    const [whole, resumed] = [trainerOf(create()), trainerOf(create())];
+    await whole.step([batchOf(1)]);
+    const snapshot = await whole.snapshot();
+    await whole.step([batchOf(2)]);
+    await resumed.restore(snapshot);
+    await resumed.step([batchOf(2)]);
+    const [a, b] = [await whole.snapshot(), await resumed.snapshot()];
+    expect(b.tensors).toEqual(a.tensors);
+  });
+});
