@@ -43,7 +43,8 @@ export function compiledRuntime(options: CompiledRuntimeOptions = {}): CompiledR
   const session = threads === undefined ? {} : { interOpThreads: threads, ownThreads: true };
   return {
     name: `tensorflow-${precision}`,
-    createProgram: (variables) => new GraphProgram(tensorflow, variables, { passes: PASSES[precision ?? 'f32'], session }),
+    createProgram: (variables) =>
+      new GraphProgram(tensorflow, variables, { passes: PASSES[precision ?? 'f32'], session }),
   };
 }
 

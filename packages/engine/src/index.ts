@@ -14,5 +14,6 @@ export {
   type MissingLibrary,
   searchLibrary,
 } from './library/locate.js';
+export { SETUP_DEFAULTS, type SetupOptions, type SetupProgress, setup } from './library/setup.js';
 export { TENSORFLOW_VERSION, type Variant } from './library/wheel.js';
 export { LOAD_DEFAULTS, type LoadOptions, loadTensorFlow, type TensorFlow } from './load.js';

@@ -1,6 +1,15 @@
 import { DT } from '../../native/dtype.js';
 import { boolAttr, typeAttr } from '../attr-value.js';
-import { type GraphNode, indexOf, nodeOf, type RecordedStep, type Ref, refTo, rewire, type TensorSpec } from '../node.js';
+import {
+  type GraphNode,
+  indexOf,
+  nodeOf,
+  type RecordedStep,
+  type Ref,
+  refTo,
+  rewire,
+  type TensorSpec,
+} from '../node.js';
 import { parameterRefs } from './parameters.js';
 
 /** Which inputs of an operation may be bfloat16, and which of its outputs then are. */
@@ -123,7 +132,13 @@ class Lowering {
       ['DstT', typeAttr(to)],
       ['Truncate', boolAttr(false)],
     ]);
-    this.#nodes.push({ name, op: 'Cast', inputs: [ref], attrs, outputs: [{ dtype: to, shape: this.#specOf(ref).shape }] });
+    this.#nodes.push({
+      name,
+      op: 'Cast',
+      inputs: [ref],
+      attrs,
+      outputs: [{ dtype: to, shape: this.#specOf(ref).shape }],
+    });
     copies.set(ref, name);
     return name;
   }
