@@ -2,10 +2,9 @@ import {
   type Branch,
   type Comparison,
   type Encoded,
-  enqueue,
   type HostTensors,
   type OnDevice,
-  type Ring,
+  type State,
   type StepIo,
   softmax,
   stopGradient,
@@ -16,8 +15,10 @@ import {
 } from '@contrastive/core';
 import * as tf from '@tensorflow/tfjs-core';
 
-/** Encoder outputs of one step over MoCo v2, before they are made unit rows, and the queues. */
+/** Encoder outputs of one step over MoCo v2, and its queue. */
 export interface FeatureStep {
+  /** Whether `query` and `mixed` are unit rows already, to differentiate by; else they are made so, as the others are. */
+  readonly areUnit: boolean;
   readonly query: tf.Tensor2D;
   readonly mixed: tf.Tensor2D;
   readonly key: tf.Tensor2D;
@@ -29,22 +30,18 @@ export interface FeatureStep {
 type Io = StepIo & { readonly draws: OnDevice<HostTensors>; readonly features: Tensors };
 
 /** What a host would hand to the plug-in's hooks, from given encoder outputs instead of images. */
-export function featureIo(
-  step: FeatureStep,
-  draws: Tensors,
-  state: Readonly<Record<string, tf.Variable>>,
-): { readonly io: Io; readonly hostTerms: readonly Term[] } {
-  const rows = (projection: tf.Tensor2D): Encoded => ({
+export function featureIo(step: FeatureStep, draws: Tensors, state: State): Io {
+  const rows = (projection: tf.Tensor2D, isUnit = false): Encoded => ({
     projection,
-    embedding: unit(projection),
+    embedding: isUnit ? projection : unit(projection),
     pooled: projection,
     map: tf.reshape(projection, [projection.shape[0], 1, 1, projection.shape[1]]),
   });
-  const branch = (views: Readonly<Record<ViewName, tf.Tensor2D>>): Branch => {
-    const encoded = Object.fromEntries(Object.entries(views).map(([name, raw]) => [name, rows(raw)]));
-    return { view: (name) => encoded[name]!, encode: () => rows(step.mixed), project: rows };
+  const branch = (views: Readonly<Record<ViewName, tf.Tensor2D>>, areUnit = false): Branch => {
+    const encoded = Object.fromEntries(Object.entries(views).map(([name, raw]) => [name, rows(raw, areUnit)]));
+    return { view: (name) => encoded[name]!, encode: () => rows(step.mixed, areUnit), project: (raw) => rows(raw) };
   };
-  const online = branch({ view1: step.query });
+  const online = branch({ view1: step.query }, step.areUnit);
   const target = branch({ view2: stopGradient(step.key), weak: stopGradient(step.weak) });
   const comparison: Comparison = {
     from: 'view1',
@@ -59,7 +56,7 @@ export function featureIo(
   const hostTerms: readonly Term[] = [{ name: 'global', weight: 1, comparisons: [comparison] }];
   const n = step.query.shape[0];
   const pixels = tf.zeros([n, 1, 1, 3]) as tf.Tensor4D;
-  const io = {
+  return {
     images: { view1: pixels, view2: pixels, weak: pixels },
     ids: tf.range(0, n, 1, 'int32'),
     labels: tf.fill([n], -1, 'int32') as tf.Tensor1D,
@@ -71,13 +68,4 @@ export function featureIo(
     draws: draws as OnDevice<HostTensors>,
     features: {},
   };
-  return { io, hostTerms };
 }
-
-/** A queue with given rows and pointer. */
-export function ringOf(rows: tf.Tensor2D, pointer: number): Ring {
-  return { rows: tf.variable(rows, false), pointer: tf.variable(tf.scalar(pointer, 'int32'), false) };
-}
-
-/** What MoCo does after a step. */
-export const enqueueKeys = (ring: Ring, key: tf.Tensor2D): void => enqueue(ring, unit(key));
