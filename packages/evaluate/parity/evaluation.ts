@@ -1,24 +1,33 @@
+import { adam, sgd, stepRate } from '@contrastive/core';
+import type { ParityAdapter, ParityKinds } from '@contrastive/testing';
 import {
+  addToConfusion,
+  averagePrecision,
+  type Box,
   classScores,
+  createConfusion,
+  detectionAp,
+  exponentialRate,
   type FeatureMatrix,
   fitLogistic,
+  fitSvm,
   type LabelledFeatures,
+  type LinearClassifier,
   linearProbabilities,
   nearest,
+  normalizeForSvm,
+  PROBE_RECIPES,
+  type ProbeRecipe,
   plainKnn,
+  precisionRecall,
   representationMetrics,
   scoreClassifier,
+  segmentationScores,
+  svmScores,
+  trainProbe,
   weightedKnn,
 } from '../src/index.js';
 
-/** A numeric reference: inputs and parameters of one computation, and what it must give. */
-export interface Fixture {
-  readonly name: string;
-  // The JSON of each kind has a shape of its own; the adapters below name the fields they read.
-  readonly inputs: unknown;
-  readonly params: unknown;
-}
-type Adapter = (fixture: Fixture) => Record<string, unknown> | Promise<Record<string, unknown>>;
 type Rows = readonly (readonly number[])[];
 
 const matrix = (rows: Rows): FeatureMatrix => ({
@@ -40,13 +49,13 @@ interface KnnInputs {
 const knnSets = ({ bank, bankLabels, test, testLabels }: KnnInputs) =>
   [labelled(bank, bankLabels), labelled(test, testLabels)] as const;
 
-const knnPlain: Adapter = async ({ inputs, params }) => {
+const knnPlain: ParityAdapter = async ({ inputs, params }) => {
   const { k } = params as { k: number };
   const result = await plainKnn(...knnSets(inputs as KnnInputs), { k });
   return { prediction: result.predictions, top1: result.top1.value };
 };
 
-const knnWeighted: Adapter = async ({ inputs, params }) => {
+const knnWeighted: ParityAdapter = async ({ inputs, params }) => {
   const { k, T: temperature, numClasses } = params as { k: number; T: number; numClasses: number };
   const [bank, test] = knnSets(inputs as KnnInputs);
   const [result] = await weightedKnn(bank, test, { k: [k], temperature: [temperature] });
@@ -64,7 +73,7 @@ const knnWeighted: Adapter = async ({ inputs, params }) => {
   };
 };
 
-const knnSolo: Adapter = async ({ inputs, params }) => {
+const knnSolo: ParityAdapter = async ({ inputs, params }) => {
   const { k, T, distance, epsilon } = params as {
     k: number;
     T: number;
@@ -81,7 +90,7 @@ const chunked = (values: ArrayLike<number>, width: number): number[][] =>
     Array.from({ length: width }, (_, j) => values[i * width + j]!),
   );
 
-const logreg: Adapter = async ({ inputs, params }) => {
+const logreg: ParityAdapter = async ({ inputs, params }) => {
   const { x, y, xTest, yTest } = inputs as { x: Rows; y: number[]; xTest: Rows; yTest: number[] };
   const { C } = params as { C: number };
   const test = labelled(xTest, yTest);
@@ -97,18 +106,117 @@ const logreg: Adapter = async ({ inputs, params }) => {
   };
 };
 
-const quality: Adapter = async ({ inputs, params }) => {
+const quality: ParityAdapter = async ({ inputs, params }) => {
   const { features, positives } = inputs as { features: Rows; positives: Rows };
   const { rankEps } = params as { rankEps: number };
   const metrics = await representationMetrics(matrix(features), { positives: matrix(positives), rankEpsilon: rankEps });
   return { ...metrics, covEigenvalues: metrics.covarianceEigenvalues };
 };
 
-/** Adapters by the first word of a reference's file name (`knn_plain5.json` → `knn_plain`). */
-export const kinds: Record<string, Adapter> = {
-  knn_plain: knnPlain,
-  knn_weighted: knnWeighted,
-  knn_solo: knnSolo,
-  logreg,
-  quality_metrics: quality,
+interface ProbeParams {
+  optimizer: 'sgd' | 'adam';
+  lr: number;
+  lrEnd: number;
+  momentum: number;
+  weightDecay: number;
+  milestones: number[];
+  gamma: number;
+  epochs: number;
+}
+
+const linearProbe: ParityAdapter = async ({ inputs, params }) => {
+  const { x, y } = inputs as { x: Rows; y: number[] };
+  const p = params as ProbeParams;
+  const { weightDecay } = p;
+  const recipe: ProbeRecipe = {
+    ...PROBE_RECIPES.moco,
+    name: 'reference',
+    learningRate: p.lr,
+    batchSize: x.length,
+    epochs: p.epochs,
+    optimizer: (learningRate) =>
+      p.optimizer === 'sgd'
+        ? sgd({ learningRate, momentum: p.momentum, weightDecay })
+        : adam({ learningRate, weightDecay }),
+    schedule:
+      p.optimizer === 'sgd'
+        ? (rate) => stepRate(rate, { milestones: p.milestones, factor: p.gamma })
+        : exponentialRate(p.lrEnd / p.lr),
+    initializer: 'zeros',
+  };
+  const train = labelled(x, y);
+  const fit = await trainProbe(train, recipe);
+  return {
+    lossPerEpoch: fit.lossPerEpoch,
+    weights: chunked(fit.weights, fit.classes),
+    bias: fit.intercept,
+    finalLoss: await crossEntropy(fit, train),
+    trainTop1: (await scoreClassifier(fit, train)).top1.value,
+  };
+};
+
+async function crossEntropy(fit: LinearClassifier, { labels, ...features }: LabelledFeatures): Promise<number> {
+  const p = await linearProbabilities(fit, features);
+  return labels.reduce((sum, y, i) => sum - Math.log(p[i * fit.classes + y]!), 0) / labels.length;
+}
+
+const svm: ParityAdapter = async ({ inputs, params }) => {
+  const { features, labels } = inputs as { features: Rows; labels: number[] };
+  const { C, classWeight } = params as { C: number; classWeight: { positive: number } };
+  const normalized = normalizeForSvm(matrix(features));
+  const fit = await fitSvm(normalized, labels, { C, positiveWeight: classWeight.positive });
+  return { ...fit, decision: await svmScores(fit, normalized) };
+};
+
+const apVariants: ParityAdapter = ({ inputs }) => {
+  const { scores, labels } = inputs as { scores: number[]; labels: number[] };
+  const rules = ['allPoint', 'step', 'elevenPoint', 'point101'] as const;
+  return {
+    ...precisionRecall(scores, labels),
+    ...Object.fromEntries(rules.map((rule) => [rule, averagePrecision(scores, labels, rule)])),
+  };
+};
+
+interface FixtureBox {
+  image: number;
+  cls: number;
+  box: [x: number, y: number, width: number, height: number];
+}
+
+const detection: ParityAdapter = ({ inputs }) => {
+  const { groundTruth, detections } = inputs as {
+    groundTruth: FixtureBox[];
+    detections: (FixtureBox & { score: number })[];
+  };
+  const region = ({ box: [x, y, width, height] }: FixtureBox): Box => [x, y, x + width, y + height];
+  const scores = detectionAp(
+    groundTruth.map((g) => ({ image: g.image, label: g.cls, region: region(g) })),
+    detections.map((d) => ({ image: d.image, label: d.cls, region: region(d), score: d.score })),
+  );
+  return { AP: scores.ap, AP50: scores.ap50, AP75: scores.ap75 };
+};
+
+const miou: ParityAdapter = ({ inputs, params }) => {
+  const { gt, prediction } = inputs as { gt: number[][][]; prediction: number[][][] };
+  const { numClasses, ignoreIndex } = params as { numClasses: number; ignoreIndex: number };
+  const confusion = createConfusion(numClasses);
+  gt.forEach((image, i) => {
+    addToConfusion(confusion, image.flat(), prediction[i]!.flat(), ignoreIndex);
+  });
+  const { iou, meanIou, pixelAccuracy } = segmentationScores(confusion);
+  return { confusion: chunked(confusion.counts, numClasses), iou, mIoU: meanIou, pixelAccuracy };
+};
+
+/** Computes what the numeric references of the folder `evaluation` expect. */
+export const kinds: ParityKinds = {
+  'evaluation/knn_plain': knnPlain,
+  'evaluation/knn_weighted': knnWeighted,
+  'evaluation/knn_solo': knnSolo,
+  'evaluation/logreg': logreg,
+  'evaluation/linear_probe': linearProbe,
+  'evaluation/svm': svm,
+  'evaluation/ap_variants': apVariants,
+  'evaluation/detection_ap': detection,
+  'evaluation/miou': miou,
+  'evaluation/quality_metrics': quality,
 };
