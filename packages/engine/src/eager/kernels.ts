@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { whiten64 } from '../kernels/whitening.js';
 import { DT } from '../native/dtype.js';
 import { BACKEND_NAME, type NodeBackend } from './backend.js';
 import { ATTR, type OpAttr } from './tfjs-binding.js';
@@ -82,9 +83,10 @@ const KERNELS: Readonly<Record<string, Kernel>> = {
   Cholesky: cholesky,
   MatrixTriangularSolve: triangularSolve,
   GatherV2: gather,
+  Whiten64: whiten64,
 };
 
-/** Registers kernels beyond tfjs-node's own, under TensorFlow's op names; callers find them with `tf.getKernel`. */
+/** Registers kernels beyond tfjs-node's own, under TensorFlow's op names or names of ours; callers find them with `tf.getKernel`. */
 export function registerFusedKernels(): void {
   for (const [kernelName, kernel] of Object.entries(KERNELS)) {
     if (tf.getKernel(kernelName, BACKEND_NAME) !== undefined) tf.unregisterKernel(kernelName, BACKEND_NAME);
