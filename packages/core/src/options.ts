@@ -39,10 +39,13 @@ export function resolveOptions<T extends object>(
   }
   if (issues.length === 0) issues.push(...check(resolved as T));
   if (issues.length > 0) {
-    throw new SslError('BAD_OPTION', issues.map((i) => `[${owner}] ${i.option} ${i.problem}.`).join('\n'));
+    throw new SslError('BAD_OPTION', issues.map((i) => sentence(owner, i)).join('\n'));
   }
   return Object.freeze(resolved) as Readonly<T>;
 }
+
+const sentence = (owner: string, { option, problem }: OptionIssue) =>
+  `[${owner}] ${option} ${problem}${problem.endsWith('?') ? '' : '.'}`;
 
 /** The candidate with the smallest edit distance to `word`, if it is at most a third of the word away. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
