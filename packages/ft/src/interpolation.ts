@@ -27,9 +27,10 @@ export const mixMask = (mask: tf.Tensor2D, { order }: Permutation): tf.Tensor2D 
 
 /** Row σ(j) at place j. The gradient is a gather by the inverse: cheaper than a scatter, and every backend has it. */
 function permuteRows(rows: tf.Tensor2D, { order, inverse }: Permutation): tf.Tensor2D {
-  const op = tf.customGrad((x) => ({
-    value: tf.gather(x as tf.Tensor2D, order),
-    gradFunc: (dy: tf.Tensor) => tf.gather(dy, inverse),
-  }));
+  const op = tf.customGrad((x, save) => {
+    (save as tf.GradSaveFunc)([inverse]);
+    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => tf.gather(dy, saved[0] as tf.Tensor1D);
+    return { value: tf.gather(x as tf.Tensor2D, order), gradFunc };
+  });
   return op(rows) as tf.Tensor2D;
 }
