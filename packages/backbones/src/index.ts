@@ -1,1 +1,3 @@
-export {};
+export type { CountedBackbone } from './count.js';
+export * from './resnet.js';
+export * from './vit.js';
