@@ -46,11 +46,13 @@ class Float64Scope {
   mul = (a: number, b: number): number => this.run('Mul', [T], a, b);
   div = (a: number, b: number): number => this.run('RealDiv', [T], a, b);
 
-  reduce = (op: 'Mean' | 'Sum', x: number, axis: number, keepDims = false): number =>
+  reduce = (op: 'Mean' | 'Sum' | 'Min', x: number, axis: number, keepDims = false): number =>
     this.run(op, [T, type('Tidx', DT.int32), bool('keep_dims', keepDims)], x, this.ints([axis], [1]));
 
   matMul = (a: number, b: number, adjointA = false, adjointB = false): number =>
     this.run('BatchMatMulV2', [T, bool('adj_x', adjointA), bool('adj_y', adjointB)], a, b);
+
+  select = (condition: number, a: number, b: number): number => this.run('SelectV2', [T], condition, a, b);
 
   expand = (x: number, axis: number): number =>
     this.run('ExpandDims', [T, type('Tdim', DT.int32)], x, this.ints([axis], []));
@@ -83,7 +85,8 @@ class Float64Scope {
  *
  * Attributes: `method` `cholesky` (W = L⁻¹) or `zca` (W = S^(−1/2)); `epsilons`, shrinkage candidates of
  * S = (1 − ε) Σ + ε I in increasing order. With several, each slice takes the first that lifts the smallest eigenvalue above 1e-12 of
- * the mean variance (the last if none does).
+ * the mean variance (the last if none does). A slice whose S is not positive definite, pivots or eigenvalues at or below 1e-12 of
+ * the mean variance included, becomes NaN.
  *
  * @returns float32 `[whitened [b, w, k], mean [b, k], covariance [b, k, k], matrix [b, k, k], scales [b, k], epsilon [b],
  *   vectors [b, k, k]]`: `scales` the diagonal of L or square roots of the eigenvalues; `vectors` the eigenvectors, or I.
@@ -105,14 +108,18 @@ export function whiten64(
       Array.from({ length: k * k }, (_, at) => (at % (k + 1) === 0 ? 1 : 0)),
       [1, k, k],
     );
-    const epsilon = chooseEpsilon(f, covariance, epsilons, b, k);
+    const variances = f.run('MatrixDiagPart', [T], covariance);
+    const floor = f.mul(f.reduce('Mean', variances, 1, true), f.doubles([FLOOR], [])); // [b, 1]
+    const epsilon = chooseEpsilon(f, finite(f, covariance, identity), epsilons, floor, b);
     const wide = f.expand(f.expand(epsilon, 1), 2);
     const kept = f.sub(f.doubles([1], []), wide);
     const shrunk = f.add(f.mul(kept, covariance), f.mul(wide, identity));
-    const parts = attrs.method === 'zca' ? byEigen(f, shrunk) : byCholesky(f, shrunk, identity, [b, k]);
-    const whitened = f.matMul(centered, parts.matrix, false, true);
+    const parts =
+      attrs.method === 'zca' ? byEigen(f, finite(f, shrunk, identity)) : byCholesky(f, shrunk, identity, [b, k]);
+    const matrix = f.mul(parts.matrix, nanUnlessPositive(f, parts.scales, floor));
+    const whitened = f.matMul(centered, matrix, false, true);
     const squeezed = f.run('Squeeze', [T, { name: 'squeeze_dims', type: ATTR.int, value: [1] }], mean);
-    const results = [whitened, squeezed, covariance, parts.matrix, parts.scales, epsilon, parts.vectors];
+    const results = [whitened, squeezed, covariance, matrix, parts.scales, epsilon, parts.vectors];
     return results.map((id) => f.result(id));
   } finally {
     f.dispose();
@@ -139,14 +146,30 @@ function byEigen(f: Float64Scope, shrunk: number): Parts {
   return { matrix: f.matMul(scaled, vectors!.id, false, true), scales, vectors: vectors!.id };
 }
 
+/** `matrix` where all is finite, else `identity`: the eigen-decomposition refuses NaN, and its slice is NaN anyway by its rows. */
+const finite = (f: Float64Scope, matrix: number, identity: number): number =>
+  f.select(f.run('IsFinite', [T], matrix), matrix, identity);
+
+/** [b, 1, 1]: 1 where the squares of all scales are above the floor [b, 1], else NaN: that slice cannot be whitened. */
+function nanUnlessPositive(f: Float64Scope, scales: number, floor: number): number {
+  const smallest = f.reduce('Min', scales, 1, true);
+  const isPositive = f.run('Greater', [T], f.mul(smallest, smallest), floor);
+  return f.expand(f.select(isPositive, f.doubles([1], []), f.doubles([Number.NaN], [])), 2);
+}
+
 /** ε of each slice, [b] float64: the number of candidates that fail is the place of the first that does not. */
-function chooseEpsilon(f: Float64Scope, covariance: number, epsilons: readonly number[], b: number, k: number): number {
+function chooseEpsilon(
+  f: Float64Scope,
+  covariance: number,
+  epsilons: readonly number[],
+  floor: number,
+  b: number,
+): number {
   const candidates = f.doubles(epsilons);
   if (epsilons.length === 1) {
     return f.run('BroadcastTo', [T, type('Tidx', DT.int32)], candidates, f.ints([b]));
   }
   const [values] = f.all('SelfAdjointEigV2', [T, bool('compute_v', false)], [covariance], 2);
-  const floor = f.mul(f.reduce('Sum', values!.id, 1, true), f.doubles([FLOOR / k], []));
   const smallest = f.run('Slice', [T, type('Index', DT.int32)], values!.id, f.ints([0, 0]), f.ints([b, 1]));
   const row = f.expand(candidates, 0);
   const lifted = f.add(f.mul(f.sub(f.doubles([1], []), row), smallest), row); // [b, candidates]
