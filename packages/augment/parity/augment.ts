@@ -1,25 +1,15 @@
-import {
-  centerCropOp,
-  createJsKernel,
-  createWasmKernel,
-  cropBox,
-  type Normalization,
-  type PixelOp,
-} from '../src/index.js';
+import type { Fixture, ParityKinds } from '@contrastive/testing';
+import { centerCropOp, createWasmKernel, cropBox, type Normalization, type PixelOp } from '../src/index.js';
+import { applyPil } from './pil-kernel.js';
 
-/** The part of a reference case that the adapters read: see the fixtures' README. */
-interface AugmentFixture {
-  readonly inputs: {
-    readonly image?: {
-      readonly kind: 'hash' | 'ramp';
-      readonly width: number;
-      readonly height: number;
-      readonly k: number;
-    };
-    readonly cases?: readonly CropCase[];
+/** Inputs of a pixel case: a test image by its formula. */
+interface PixelInputs {
+  readonly image: {
+    readonly kind: 'hash' | 'ramp';
+    readonly width: number;
+    readonly height: number;
+    readonly k: number;
   };
-  readonly params: Readonly<Record<string, unknown>>;
-  readonly expected: Readonly<Record<string, unknown>>;
 }
 
 interface CropCase {
@@ -32,10 +22,10 @@ interface CropCase {
 }
 
 const IDENTITY: Normalization = { mean: [0, 0, 0], std: [1, 1, 1] };
-const kernels = { wasm: await createWasmKernel(), js: createJsKernel() };
+const kernel = await createWasmKernel();
 
 /** The test image of the fixtures, from the formula that they state. */
-function testImage({ kind, width, height, k }: NonNullable<AugmentFixture['inputs']['image']>): Uint8Array {
+function testImage({ kind, width, height, k }: PixelInputs['image']): Uint8Array {
   const rgb = new Uint8Array(width * height * 3);
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
@@ -86,27 +76,29 @@ function opsOf(p: Readonly<Record<string, unknown>>, width: number, height: numb
   }
 }
 
-/** Runs a pixel case; `pil` is the float result in levels of 255, to be compared with the 8-bit path at its wider tolerance. */
-function pixels(fixture: AugmentFixture, kernel: keyof typeof kernels): Record<string, unknown> {
-  const { image } = fixture.inputs;
-  if (image === undefined) throw new Error('The fixture has no image.');
-  const { op, mean, std } = fixture.params as unknown as Normalization & { op: string };
-  const ops = opsOf(fixture.params, image.width, image.height);
+/** Runs a pixel case: `tensor` by the SIMD kernel, `pil` by the oracle of the 8-bit path. */
+function pixels(fixture: Fixture): Record<string, unknown> {
+  const { image } = fixture.inputs as PixelInputs;
+  const { width, height } = image;
+  const params = fixture.params as Record<string, unknown>;
+  const ops = opsOf(params, width, height);
   const out = new Float32Array(64 * 64 * 3);
-  kernels[kernel].setSource(testImage(image), image.width, image.height);
-  const size = kernels[kernel].render(ops, op === 'normalize' ? { mean, std } : IDENTITY, out);
-  const rows = Array.from({ length: size.height }, (_, y) =>
-    Array.from({ length: size.width }, (_, x) =>
-      Array.from(out.subarray((y * size.width + x) * 3, (y * size.width + x) * 3 + 3)),
-    ),
-  );
-  const levels = rows.map((row) => row.map((pixel) => pixel.map((v) => Math.round(v * 255))));
-  return 'pil' in fixture.expected ? { tensor: rows, pil: levels } : { tensor: rows };
+  kernel.setSource(testImage(image), width, height);
+  const normalization = params.op === 'normalize' ? (params as unknown as Normalization) : IDENTITY;
+  const size = kernel.render(ops, normalization, out);
+  const pil = applyPil({ data: testImage(image), width, height }, ops);
+  return { tensor: rowsOf(out, size.width, size.height), pil: rowsOf(pil.data, pil.width, pil.height) };
+}
+
+/** [height][width][3] */
+function rowsOf(values: Float32Array | Uint8Array, width: number, height: number): number[][][] {
+  const pixel = (i: number) => Array.from(values.subarray(3 * i, 3 * i + 3));
+  return Array.from({ length: height }, (_, y) => Array.from({ length: width }, (_, x) => pixel(y * width + x)));
 }
 
 /** The boxes that the sampling rule gives for the injected draws. */
-function boxes(fixture: AugmentFixture): Record<string, unknown> {
-  const cases = fixture.inputs.cases ?? [];
+function boxes(fixture: Fixture): Record<string, unknown> {
+  const { cases } = fixture.inputs as { readonly cases: readonly CropCase[] };
   return {
     boxes: cases.map(({ width, height, scale, ratio, uniforms, offsets }) => {
       const [draws, places] = [uniforms.values(), offsets.values()];
@@ -136,15 +128,8 @@ const pixelKinds = [
   'solarize',
 ] as const;
 
-/** Adapters by kernel: the shipped SIMD kernel, and the JavaScript reference. */
-export const kindsOf = (
-  kernel: keyof typeof kernels,
-): Record<string, (fixture: AugmentFixture) => Record<string, unknown>> => ({
-  ...Object.fromEntries(
-    pixelKinds.map((kind) => [`augment/${kind}`, (fixture: AugmentFixture) => pixels(fixture, kernel)]),
-  ),
-  'augment/rrc_params': boxes,
-});
-
 /** Reference cases by name prefix → what this package computes for them, under the names of `fixture.expected`. */
-export const kinds = kindsOf('wasm');
+export const kinds: ParityKinds = {
+  ...Object.fromEntries(pixelKinds.map((kind) => [`augment/${kind}`, pixels])),
+  'augment/rrc_params': boxes,
+};

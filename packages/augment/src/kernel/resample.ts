@@ -5,7 +5,7 @@ import type { Box, PixelOp } from './pixel-op.js';
 export interface AxisWeights {
   /** (first, count) per output. */
   readonly spans: Int32Array;
-  readonly weights: Float32Array;
+  readonly weights: Float64Array;
   readonly taps: number;
 }
 
@@ -37,7 +37,7 @@ export function axisWeights(
   const support = (filter === 'bicubic' ? 2 : 1) * stretch;
   const taps = Math.ceil(support) * 2 + 1;
   const spans = new Int32Array(2 * size);
-  const weights = new Float32Array(size * taps);
+  const weights = new Float64Array(size * taps);
   const line = new Float64Array(taps);
   for (let i = 0; i < size; i++) {
     const centre = (start + i + 0.5) * ratio;

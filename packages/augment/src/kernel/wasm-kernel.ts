@@ -113,8 +113,8 @@ class WasmKernel implements ViewKernel {
     return at;
   }
 
-  #reserveFloats(values: Float32Array): number {
-    const at = this.#reserve(values.byteLength);
+  #reserveFloats(values: Float32Array | Float64Array): number {
+    const at = this.#reserve(values.length * 4);
     this.#floats.set(values, at >> 2);
     return at;
   }
