@@ -84,7 +84,8 @@ function largestDifference(
   let scale = 0;
   for (const [i, e] of expected.entries()) {
     const d = Math.abs(e - actual[i]!);
-    if (!(d <= difference)) difference = d; // keeps NaN
+    if (Number.isNaN(d)) return { difference: Number.NaN, allowed: 0 };
+    difference = Math.max(difference, d);
     scale = Math.max(scale, Math.abs(e));
   }
   return { difference, allowed: rel * scale + abs };
