@@ -93,16 +93,16 @@ export const offDiagonal = (n: number): tf.Tensor2D => tf.sub(1, tf.eye(n)) as t
  * NT-Xent as two comparisons: rows of each side against the other side's, with all 2n rows as negatives, of which a mask hides the
  * anchor itself and its partner (which is the positive).
  *
- * @param sides rows of view 1 and of view 2, [n, d] each.
+ * @param sides two rows per image, [n, d] each. @param options.views the views that they come from.
  */
 export function ntXentDirections(
   sides: readonly [tf.Tensor2D, tf.Tensor2D],
-  { temperature, share }: Pick<Comparison, 'temperature' | 'share'>,
+  { temperature, share, views }: Pick<Comparison, 'temperature' | 'share'> & { readonly views: readonly HostView[] },
 ): readonly Comparison[] {
   const others = offDiagonal(sides[0].shape[0]);
   const rows = tf.concat([...sides]) as tf.Tensor2D;
   const mask = tf.concat([others, others], 1) as tf.Tensor2D;
-  return VIEWS.map((from, i) => ({
+  return views.map((from, i) => ({
     from,
     to: otherView(from),
     anchors: sides[i]!,
@@ -113,6 +113,22 @@ export function ntXentDirections(
     objective: softmax,
   }));
 }
+
+/** Both directions of a loss without negatives: the online embedding of a view against the target's of the other. */
+export const pairDirections = (
+  { online, target }: Pick<HostIo, 'online' | 'target'>,
+  { objective, share }: Pick<Comparison, 'objective' | 'share'>,
+): readonly Comparison[] =>
+  VIEWS.map((from) => ({
+    from,
+    to: otherView(from),
+    anchors: online.view(from).embedding,
+    positives: onePositive(target.view(otherView(from)).embedding),
+    negatives: [],
+    temperature: 1,
+    share,
+    objective,
+  }));
 
 /**
  * Mean over channels of their standard deviation over the batch (population), of unit rows [n, d]. Rows spread over the sphere give

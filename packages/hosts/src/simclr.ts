@@ -86,7 +86,9 @@ export function simclr(options: SimclrOptions): Host<HostTensors, State> {
     terms: ({ online }) => {
       const rows = VIEWS.map((view) => online.view(view).embedding) as [Comparison['anchors'], Comparison['anchors']];
       checkDim('simclr', rows[0], dim);
-      return [{ name: 'global', weight: 1, comparisons: ntXentDirections(rows, { temperature, share: 1 / 2 }) }];
+      return [
+        { name: 'global', weight: 1, comparisons: ntXentDirections(rows, { temperature, share: 1 / 2, views: VIEWS }) },
+      ];
     },
     observe: ({ online }) => ({ std: embeddingStd(online.view('view1').embedding) }),
   });
