@@ -20,7 +20,7 @@ export interface LoadOptions {
   threads?: number | undefined;
 }
 
-export const LOAD_DEFAULTS: Readonly<LoadOptions> = { library: undefined, variant: 'cpu', threads: undefined };
+export const LOAD_DEFAULTS: Readonly<LoadOptions> = { library: undefined, variant: undefined, threads: undefined };
 
 /** The loaded TensorFlow. */
 export interface TensorFlow {
@@ -80,7 +80,7 @@ function checkOptions(o: LoadOptions): OptionIssue[] {
   if (o.threads !== undefined && !(Number.isInteger(o.threads) && o.threads >= 1)) {
     issues.push({ option: 'threads', problem: `must be a whole number ≥ 1, but is ${o.threads}` });
   }
-  if (o.variant !== 'cpu' && o.variant !== 'cuda') {
+  if (o.variant !== undefined && o.variant !== 'cpu' && o.variant !== 'cuda') {
     issues.push({ option: 'variant', problem: `must be 'cpu' or 'cuda', but is ${String(o.variant)}` });
   }
   return issues;

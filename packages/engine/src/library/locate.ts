@@ -56,29 +56,28 @@ function packageFolder(name: string): string | undefined {
  * Looks for TensorFlow's shared library: in `CONTRASTIVE_TENSORFLOW` (file or folder), in an installed
  * `@tensorflow/tfjs-node-gpu` or `@tensorflow/tfjs-node`, and among the builds that `contrastive setup` unpacked.
  *
- * @param variant which unpacked build to prefer; default `cpu`.
+ * @param variant which unpacked build to take; default `cuda` if it is there, else `cpu`.
  */
-export function searchLibrary(variant: Variant = 'cpu', env: NodeJS.ProcessEnv = process.env): LibrarySearch {
+export function searchLibrary(variant?: Variant, env: NodeJS.ProcessEnv = process.env): LibrarySearch {
   const found: LibraryLocation[] = [];
   const missing: MissingLibrary[] = [];
-  const look = (source: string, folder: string | undefined, reason: string) => {
-    const file = folder === undefined ? undefined : libraryIn(folder);
-    if (file === undefined) missing.push({ source, reason });
-    else found.push({ file, source });
+  const look = (source: string, folders: readonly string[], reason: string) => {
+    const files = folders.map(libraryIn).filter((file) => file !== undefined);
+    if (files.length === 0) missing.push({ source, reason });
+    for (const file of files) found.push({ file, source });
   };
   const named = env[LIBRARY_VARIABLE];
-  look(LIBRARY_VARIABLE, named, named ? `no TensorFlow library in ${named}` : 'not set');
+  look(LIBRARY_VARIABLE, named ? [named] : [], named ? `no TensorFlow library in ${named}` : 'not set');
   for (const name of ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node']) {
     const folder = packageFolder(name);
     const reason = folder === undefined ? 'not installed' : 'installed without its library (deps/lib)';
-    look(name, folder && path.join(folder, 'deps'), reason);
+    look(name, folder === undefined ? [] : [path.join(folder, 'deps')], reason);
   }
-  look('contrastive setup', buildFolder(variant, env), `no ${variant} build in ${buildFolder(variant, env)}`);
+  const builds = (variant === undefined ? (['cuda', 'cpu'] as const) : [variant]).map((v) => buildFolder(v, env));
+  look('contrastive setup', builds, `nothing in ${path.dirname(builds[0]!)}`);
   return { found, missing };
 }
 
 /** The preferred library, or `undefined` if there is none; see {@link searchLibrary}. */
-export const findLibrary = (
-  variant: Variant = 'cpu',
-  env: NodeJS.ProcessEnv = process.env,
-): LibraryLocation | undefined => searchLibrary(variant, env).found[0];
+export const findLibrary = (variant?: Variant, env: NodeJS.ProcessEnv = process.env): LibraryLocation | undefined =>
+  searchLibrary(variant, env).found[0];

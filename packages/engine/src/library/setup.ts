@@ -25,9 +25,13 @@ export interface SetupOptions {
 
 export const SETUP_DEFAULTS: Readonly<SetupOptions> = { variant: 'cpu', onProgress: undefined, signal: undefined };
 
-interface Work {
+/** One build to install. */
+export interface Installation {
   readonly wheel: Wheel;
+  /** Folder that will hold the build. */
   readonly target: string;
+  /** Folder that keeps the wheel until it is unpacked. */
+  readonly downloads: string;
   readonly report: (progress: SetupProgress) => void;
   readonly signal: AbortSignal | undefined;
 }
@@ -41,11 +45,11 @@ interface Work {
  *   fail; `CANCELLED`.
  */
 export async function setup(options: SetupOptions = {}): Promise<LibraryLocation> {
-  const resolved = resolveOptions('setup', SETUP_DEFAULTS, options);
-  const wheel = wheelFor(resolved.variant ?? 'cpu');
+  const { variant, onProgress, signal } = resolveOptions('setup', SETUP_DEFAULTS, options);
+  const wheel = wheelFor(variant ?? 'cpu');
   const target = buildFolder(wheel.variant);
-  const work: Work = { wheel, target, report: resolved.onProgress ?? (() => {}), signal: resolved.signal };
-  await withLock(`${target}.lock`, () => (existsSync(target) ? Promise.resolve() : build(work)), resolved.signal);
+  const downloads = path.join(cacheFolder(), 'downloads', path.basename(target));
+  await install({ wheel, target, downloads, report: onProgress ?? (() => {}), signal });
   const built = searchLibrary(wheel.variant).found.find(({ file }) => file.startsWith(target));
   if (built !== undefined) return built;
   throw new SslError('IO', `${target} exists but holds no library.`, {
@@ -53,22 +57,27 @@ export async function setup(options: SetupOptions = {}): Promise<LibraryLocation
   });
 }
 
-async function build(work: Work): Promise<void> {
-  const { wheel, target, report, signal } = work;
-  const downloads = path.join(cacheFolder(), 'downloads', path.basename(target));
+/** Downloads and unpacks one build, unless it is there already. */
+export const install = (installation: Installation): Promise<void> =>
+  withLock(
+    `${installation.target}.lock`,
+    () => (existsSync(installation.target) ? Promise.resolve() : build(installation)),
+    installation.signal,
+  );
+
+async function build(installation: Installation): Promise<void> {
+  const { wheel, target, downloads, report, signal } = installation;
   await mkdir(downloads, { recursive: true });
-  const archive = await obtainWheel(work, downloads);
+  const archive = await obtainWheel(installation);
   const temporary = await mkdtemp(`${target}.part-`);
   try {
     let written = 0;
-    await unpackMembers(
-      archive,
-      wheel.files,
-      temporary,
-      (bytes, total) => report({ phase: 'unpack', fraction: (written += bytes) / total }),
-      signal,
-    );
-    if (wheel.variant === 'cuda') await addCuda(work, archive, temporary);
+    const onBytes = (bytes: number, total: number) => {
+      written += bytes;
+      report({ phase: 'unpack', fraction: written / total });
+    };
+    await unpackMembers(archive, wheel.files, temporary, onBytes, signal);
+    if (wheel.variant === 'cuda') await addCuda(installation, archive, temporary);
     await rename(temporary, target);
   } finally {
     await rm(temporary, { recursive: true, force: true });
@@ -77,8 +86,7 @@ async function build(work: Work): Promise<void> {
 }
 
 /** The checked wheel in `downloads`: left there by an earlier run, or downloaded. */
-async function obtainWheel(work: Work, downloads: string): Promise<string> {
-  const { wheel, report, signal } = work;
+async function obtainWheel({ wheel, downloads, report, signal }: Installation): Promise<string> {
   const earlier = await wheelIn(downloads);
   if (earlier !== undefined && (await sha256(earlier, signal)) === wheel.sha256) return earlier;
   if (earlier !== undefined) await rm(earlier);
@@ -108,7 +116,7 @@ async function requirePip(): Promise<Pip> {
 }
 
 /** Adds NVIDIA's libraries beside `tensorflow`, where TensorFlow's library looks for them (`$ORIGIN/../nvidia`). */
-async function addCuda({ wheel, report, signal }: Work, archive: string, folder: string): Promise<void> {
+async function addCuda({ wheel, report, signal }: Installation, archive: string, folder: string): Promise<void> {
   report({ phase: 'cuda' });
   const requirements = cudaRequirements(await readMember(archive, '.dist-info/METADATA'));
   await installPackages(await requirePip(), wheel, requirements, folder, signal);
