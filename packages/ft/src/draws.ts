@@ -1,4 +1,12 @@
-import { type HostInfo, type HostTensor, type HostTensors, hostInts, hostTensor, type Rng } from '@contrastive/core';
+import {
+  type HostInfo,
+  type HostTensor,
+  type HostTensors,
+  hostInts,
+  hostTensor,
+  inversePermutation,
+  type Rng,
+} from '@contrastive/core';
 import type * as tf from '@tensorflow/tfjs-core';
 import type { Granularity, ResolvedFtOptions } from './options.js';
 
@@ -16,7 +24,7 @@ export function drawFt(o: ResolvedFtOptions, rng: Rng, host: HostInfo): FtDraws 
     const stream = rng.fork('in').fork(m);
     const order = stream.fork('order').permutation(m);
     draws[`order/${m}`] = hostInts(order);
-    draws[`inverse/${m}`] = hostInts(inverseOf(order));
+    draws[`inverse/${m}`] = hostInts(inversePermutation(order));
     draws[`lambdaIn/${m}`] = coefficients(
       source(stream.fork('lambda'), o.lambdaIn, o.alphaIn, 0),
       o.negativeGranularity,
@@ -40,10 +48,4 @@ function coefficients(draw: () => number, granularity: Granularity, rows: number
   const r = granularity === 'row' || granularity === 'element' ? rows : 1;
   const c = granularity === 'dim' || granularity === 'element' ? dim : 1;
   return hostTensor<tf.Rank.R2>([r, c], Float32Array.from({ length: r * c }, draw));
-}
-
-function inverseOf(order: Int32Array): Int32Array {
-  const inverse = new Int32Array(order.length);
-  for (const [place, row] of order.entries()) inverse[row] = place;
-  return inverse;
 }

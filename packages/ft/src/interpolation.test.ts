@@ -1,15 +1,13 @@
+import { inversePermutation, type Permutation } from '@contrastive/core';
 import { expectClose, expectGradients, seededRows } from '@contrastive/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { mixMask, mixRows, type Permutation } from './interpolation.js';
+import { mixMask, mixRows } from './interpolation.js';
 
 const permutation = (order: readonly number[]): Permutation => ({
   order: tf.tensor1d([...order], 'int32'),
-  inverse: tf.tensor1d(
-    order.map((_, i) => order.indexOf(i)),
-    'int32',
-  ),
+  inverse: tf.tensor1d(inversePermutation(order), 'int32'),
 });
 const orders = (m: number) => fc.shuffledSubarray([...Array(m).keys()], { minLength: m });
 const unitInterval = fc.double({ min: 0, max: 1, noNaN: true });

@@ -1,10 +1,5 @@
+import { type Permutation, permuteRows } from '@contrastive/core';
 import * as tf from '@tensorflow/tfjs-core';
-
-/** A permutation of m rows and its inverse, int32 [m] each. */
-export interface Permutation {
-  readonly order: tf.Tensor1D;
-  readonly inverse: tf.Tensor1D;
-}
 
 /**
  * Mixes each row with another one:  Q̂_j = λ Q_j + (1 − λ) Q_σ(j).  Nothing is normalised, so orthogonal rows shrink.
@@ -24,13 +19,3 @@ export function mixRows(rows: tf.Tensor2D, lambda: tf.Tensor, permutation: Permu
 /** A mixed row counts for an anchor only if both rows it is made of do:  mask_ij · mask_iσ(j).  [n, m]. */
 export const mixMask = (mask: tf.Tensor2D, { order }: Permutation): tf.Tensor2D =>
   tf.mul(mask, tf.gather(mask, order, 1)) as tf.Tensor2D;
-
-/** Row σ(j) at place j. The gradient is a gather by the inverse: cheaper than a scatter, and every backend has it. */
-function permuteRows(rows: tf.Tensor2D, { order, inverse }: Permutation): tf.Tensor2D {
-  const op = tf.customGrad((x, save) => {
-    (save as tf.GradSaveFunc)([inverse]);
-    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => tf.gather(dy, saved[0] as tf.Tensor1D);
-    return { value: tf.gather(x as tf.Tensor2D, order), gradFunc };
-  });
-  return op(rows) as tf.Tensor2D;
-}
