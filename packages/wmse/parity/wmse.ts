@@ -1,7 +1,7 @@
-import { type HostTensor, hostTensor, scoreTerms } from '@contrastive/core';
+import { createWeights, type HostTensor, hostTensor, Rng, scoreTerms, type Tensors } from '@contrastive/core';
 import type { Fixture, ParityAdapter } from '@contrastive/testing';
 import * as tf from '@tensorflow/tfjs-core';
-import { factorize, whiten, wmse } from '../src/index.js';
+import { factorize, whiten, whiteningLayer, wmse } from '../src/index.js';
 import { givenRows } from './given-rows.js';
 
 type Matrix = readonly (readonly number[])[];
@@ -93,8 +93,33 @@ function invertLower({ data, shape }: HostTensor): number[][] {
   return inverse;
 }
 
+/** Three training passes of the layer, then one in evaluation. */
+const running: ParityAdapter = async (fixture, context) => {
+  const { trainBatches, evalBatch } = fixture.inputs as {
+    readonly trainBatches: readonly Matrix[];
+    readonly evalBatch: Matrix;
+  };
+  const layer = whiteningLayer(evalBatch[0]!.length, { eps: (fixture.params as { readonly eps: number }).eps });
+  const weights = createWeights(layer.specs, Rng.create(0));
+  const trainOutputs: (HostTensor | undefined)[] = [];
+  for (const batch of trainBatches) {
+    const step = ({ rows }: Tensors) => ({
+      z: layer.apply(weights, rows as tf.Tensor2D, { training: true, updateStats: true }),
+    });
+    trainOutputs.push((await context.run(step, { rows: matrix(batch) }, weights)).z);
+  }
+  const rows = tf.tensor2d(evalBatch as number[][]);
+  return {
+    trainOutputs,
+    runningMean: weights.mean,
+    runningCovariance: weights.covariance,
+    evalOutput: layer.apply(weights, rows, { training: false, updateStats: false }),
+  };
+};
+
 export const kinds: Readonly<Record<string, ParityAdapter>> = {
   'wmse/loss': loss,
+  'wmse/whiten_running_stats': running,
   'wmse/whiten_vjp': slice,
   'wmse/whiten_zca_vjp': slice,
 };

@@ -64,7 +64,7 @@ function onHost(x: tf.Tensor3D, method: ExactMethod, epsilons: readonly number[]
   const values = x.dataSync();
   const slices = Array.from({ length: b }, (_, i) => {
     const slice = whitenSlice(values.subarray(i * w * k, (i + 1) * w * k), w, k, method, epsilons);
-    if (slice === undefined) throw notWhitenable(i, w, k, epsilons);
+    if (slice === undefined) throw notWhitenable(`slice ${i} of ${w} rows`, k, epsilons);
     return slice;
   });
   const stack = (of: (slice: Slice) => ArrayLike<number>, shape: number[]) => {
@@ -102,13 +102,22 @@ function whitenSlice(
   epsilons: readonly number[],
 ): Slice | undefined {
   const { mean, centered, covariance } = covarianceOf(values, w, k);
+  const parts = inverseRoot(covariance, k, method, epsilons);
+  return parts && { ...parts, whitened: applyTransposed(centered, parts.matrix, k), mean, covariance };
+}
+
+/** Whitening matrix of a covariance [k, k], with the first ε that makes it safely positive definite; undefined if none does. */
+export function inverseRoot(
+  covariance: Float64Array,
+  k: number,
+  method: ExactMethod,
+  epsilons: readonly number[],
+): Pick<Slice, 'matrix' | 'scales' | 'vectors' | 'epsilon'> | undefined {
   const floor = PIVOT_FLOOR * meanDiagonal(covariance, k);
   const factor = method === 'cholesky' ? byCholesky : byEigen;
   for (const epsilon of epsilons) {
     const parts = factor(shrink(covariance, k, epsilon), k, floor);
-    if (parts !== undefined) {
-      return { ...parts, whitened: applyTransposed(centered, parts.matrix, k), mean, covariance, epsilon };
-    }
+    if (parts !== undefined) return { ...parts, epsilon };
   }
   return undefined;
 }
@@ -137,10 +146,11 @@ function byEigen(shrunk: Float64Array, k: number, floor: number): Parts {
   return { matrix, scales, vectors };
 }
 
-const notWhitenable = (slice: number, w: number, k: number, epsilons: readonly number[]): SslError =>
+/** @param what cannot be whitened. */
+export const notWhitenable = (what: string, k: number, epsilons: readonly number[]): SslError =>
   new SslError(
     'NOT_FINITE',
-    `[wmse] slice ${slice} of ${w} rows cannot be whitened: the covariance of its ${k} features is not positive definite with eps ${epsilons.join(', ')}.`,
+    `[wmse] ${what} cannot be whitened: the covariance of ${k} features is not positive definite with eps ${epsilons.join(', ')}.`,
     {
       hint: "Use eps: 'auto' or eps: 0.001, lower the learning rate, or give the projector a batch norm: features are dead, duplicated or not finite.",
     },
