@@ -9,10 +9,10 @@ export interface RecipeOptions {
 }
 
 /** A recipe per view, for the frameworks whose two views differ. A `ViewPlan`. */
-export interface RecipePair {
+export type RecipePair = {
   readonly view1: ViewRecipe;
   readonly view2: ViewRecipe;
-}
+};
 
 const crop = (low: number, filter: ResizeFilter = 'bilinear'): RecipeStep => ({ op: 'crop', area: [low, 1], filter });
 const flip: RecipeStep = { op: 'flip', p: 0.5 };
