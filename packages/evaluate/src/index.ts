@@ -1,3 +1,4 @@
+export * from './extract/extract.js';
 export * from './dense/average-precision.js';
 export * from './dense/detection.js';
 export * from './dense/segmentation-scores.js';

@@ -1,7 +1,7 @@
 import { integerAtLeast, oneOf, resolveOptions, SslError } from '@contrastive/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { columnMeans, type FeatureMatrix, requireFeatures, requireSameDim, shiftRows, unitRows } from '../features.js';
-import { createHeap, selectTop } from './select.js';
+import { createSelector, type Selector } from './select.js';
 
 /** `cosine`: unit rows, larger is nearer. `dot`: raw rows, larger is nearer. `euclidean`: raw rows, smaller is nearer. */
 export type KnnMetric = 'cosine' | 'dot' | 'euclidean';
@@ -62,17 +62,17 @@ export async function nearest(
   const k = Math.min(o.k, bank.rows - (o.excludeSelf ? 1 : 0));
   const kept = Math.min(bank.rows, k + (o.excludeSelf ? 1 : 0) + (o.metric === 'euclidean' ? EXTRA_CANDIDATES : 0));
   const [bankRows, queryRows] = prepare(bank, query, o.metric);
-  const heap = createHeap(kept);
+  const best = createSelector(bank.rows, kept);
   const indices = new Int32Array(query.rows * k);
   const values = new Float64Array(query.rows * k);
   await scan(bankRows, queryRows, o.metric === 'euclidean', (scores, offset, penalty, row) => {
-    selectTop(scores, offset, penalty, heap);
-    if (o.metric === 'euclidean') refine(heap, bank, query, row);
+    best.select(scores, offset, penalty);
+    if (o.metric === 'euclidean') refine(best, bank, query, row);
     let used = 0;
     for (let j = 0; used < k; j++) {
-      if (o.excludeSelf && heap.indices[j] === row) continue;
-      indices[row * k + used] = heap.indices[j]!;
-      values[row * k + used] = heap.values[j]!;
+      if (o.excludeSelf && best.indices[j] === row) continue;
+      indices[row * k + used] = best.indices[j]!;
+      values[row * k + used] = best.values[j]!;
       used++;
     }
   });
@@ -121,22 +121,17 @@ function halfSquares({ data, rows, dim }: FeatureMatrix): Float64Array {
   return half;
 }
 
-/** Replaces the heap's scores by float64 distances and sorts by (distance, index). */
-function refine(
-  heap: { values: Float64Array; indices: Int32Array },
-  bank: FeatureMatrix,
-  query: FeatureMatrix,
-  row: number,
-): void {
+/** Replaces the selected scores by float64 distances and sorts by (distance, index). */
+function refine(best: Selector, bank: FeatureMatrix, query: FeatureMatrix, row: number): void {
   const { dim } = bank;
-  const found = Array.from(heap.indices, (index) => {
+  const found = Array.from(best.indices, (index) => {
     let square = 0;
     for (let j = 0; j < dim; j++) square += (query.data[row * dim + j]! - bank.data[index * dim + j]!) ** 2;
     return { index, distance: Math.sqrt(square) };
   });
   found.sort((a, b) => a.distance - b.distance || a.index - b.index);
   found.forEach(({ index, distance }, i) => {
-    heap.indices[i] = index;
-    heap.values[i] = distance;
+    best.indices[i] = index;
+    best.values[i] = distance;
   });
 }

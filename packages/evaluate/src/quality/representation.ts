@@ -1,6 +1,6 @@
 import { type FeatureMatrix, requireFeatures } from '../features.js';
 import { alignment, featureStd, pairStatistics } from './pairs.js';
-import { covarianceEigenvalues, entropyRank, participationRatio, RANK_EPSILON, singularValues } from './spectrum.js';
+import { entropyRank, participationRatio, RANK_EPSILON, spectra } from './spectrum.js';
 
 export interface RepresentationOptions {
   /** Second views of the same images under training augmentation, for alignment; without them it is not computed. */
@@ -44,8 +44,7 @@ export async function representationMetrics(
   { positives, rankEpsilon = RANK_EPSILON }: RepresentationOptions = {},
 ): Promise<RepresentationMetrics> {
   requireFeatures('representationMetrics', 'features', features);
-  const sigma = singularValues(features);
-  const lambda = covarianceEigenvalues(features);
+  const { singularValues: sigma, covarianceEigenvalues: lambda } = spectra(features);
   return {
     rows: features.rows,
     dim: features.dim,

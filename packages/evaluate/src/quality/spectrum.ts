@@ -36,20 +36,29 @@ export function eigenvalues(symmetric: Float64Array, size: number): Float64Array
   return Float64Array.from(realEigenvalues, (v) => Math.max(0, v)).sort((a, b) => b - a);
 }
 
-/** Singular values of F as it is (not centred), largest first, min(rows, dim) of them: √ of the Gram matrix's eigenvalues. */
-export function singularValues(features: FeatureMatrix): Float64Array {
-  const { rows, dim } = features;
-  const values = eigenvalues(gram(features, new Float64Array(dim)), dim);
-  return values.slice(0, Math.min(rows, dim)).map(Math.sqrt);
+/** Both spectra of one matrix, largest first. */
+export interface Spectra {
+  /** Of F as it is (not centred), min(rows, dim) of them. */
+  readonly singularValues: Float64Array;
+  /** Eigenvalues of the covariance (÷ rows − 1), dim of them. */
+  readonly covarianceEigenvalues: Float64Array;
 }
 
-/** Eigenvalues of the covariance of F (divided by rows − 1), largest first. @throws SslError `DATA` below two rows. */
-export function covarianceEigenvalues(features: FeatureMatrix): Float64Array {
+/**
+ * Singular values and covariance eigenvalues through dim × dim matrices in float64. One pass over the rows gives the centred
+ * products S; those of F are S + n·μμᵀ, a sum without cancellation.
+ *
+ * @throws SslError `DATA` below two rows.
+ */
+export function spectra(features: FeatureMatrix): Spectra {
   const { rows, dim } = features;
-  if (rows < 2) throw new SslError('DATA', `covarianceEigenvalues: ${rows} row has no covariance; give at least 2.`);
-  const scatter = gram(features, columnMeans(features));
-  for (let i = 0; i < scatter.length; i++) scatter[i]! /= rows - 1;
-  return eigenvalues(scatter, dim);
+  if (rows < 2) throw new SslError('DATA', `spectra: ${rows} row has no covariance; give at least 2.`);
+  const mean = columnMeans(features);
+  const centred = gram(features, mean);
+  const raw = centred.map((s, i) => s + rows * mean[Math.floor(i / dim)]! * mean[i % dim]!);
+  const squares = eigenvalues(raw, dim).slice(0, Math.min(rows, dim));
+  const covariance = centred.map((s) => s / (rows - 1));
+  return { singularValues: squares.map(Math.sqrt), covarianceEigenvalues: eigenvalues(covariance, dim) };
 }
 
 /**
