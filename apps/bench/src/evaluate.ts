@@ -1,0 +1,94 @@
+import { createEvaluationLoader } from '@contrastive/augment/loader';
+import { SslError } from '@contrastive/core';
+import type { ImageSet } from '@contrastive/data';
+import { defaultK, extractLabelled, type KnnResult, type LabelledFeatures, weightedKnn } from '@contrastive/evaluate';
+import * as tf from '@tensorflow/tfjs-core';
+import type { LoadedEncoder } from './encoder-file.js';
+import { openData } from './image-data.js';
+import type { ProgressOutput } from './progress.js';
+
+/** Where the images of an evaluation come from: the bank (training images) and the test images, both with labels. */
+export interface EvaluationData {
+  readonly bank: ImageSet;
+  readonly test: ImageSet;
+  close(): Promise<void>;
+}
+
+export interface EvaluationDataOptions {
+  readonly data: string;
+  readonly cache?: string | undefined;
+  /** CSV file with labels, instead of class folders. */
+  readonly labels?: string | undefined;
+  readonly side: number;
+  readonly maxUnreadable: number;
+}
+
+/** @throws SslError `DATA` if the data has no labels, or no test images. */
+export async function openEvaluationData(
+  options: EvaluationDataOptions,
+  output: Pick<ProgressOutput, 'message'>,
+): Promise<EvaluationData> {
+  const bank = await openData({ ...options, split: 'train' }, output);
+  try {
+    const test = await openData({ ...options, split: 'test' }, output);
+    const close = async () => {
+      await Promise.all([bank.close(), test.close()]);
+    };
+    if (bank.labels === undefined || test.labels === undefined) {
+      await close();
+      throw new SslError('DATA', `${options.data} has no labels, which kNN needs.`, {
+        hint: 'Give class folders, or a CSV file of path,label rows by --labels.',
+      });
+    }
+    return { bank, test, close };
+  } catch (error) {
+    await bank.close();
+    throw error;
+  }
+}
+
+/** Pooled features of all images in evaluation mode, before the heads. */
+export async function featuresOf(encoder: LoadedEncoder, images: ImageSet, batch = 250): Promise<LabelledFeatures> {
+  const { backbone, weights, meta } = encoder;
+  const loader = await createEvaluationLoader({
+    ...{ source: images, side: meta.side, batch: Math.min(batch, images.count) },
+    normalization: { mean: meta.mean, std: meta.std },
+  });
+  const pass = { training: false, updateStats: false };
+  const encode = (x: tf.Tensor4D) => backbone.apply(weights, x, pass).pooled;
+  try {
+    return await extractLabelled(encode, batches(loader));
+  } finally {
+    await loader.close();
+  }
+}
+
+async function* batches(loader: Awaited<ReturnType<typeof createEvaluationLoader>>) {
+  for await (const batch of loader.epoch(1)) {
+    yield { images: batch.images, ...(batch.labels === undefined ? {} : { labels: batch.labels.data }) };
+    batch.release();
+  }
+}
+
+export interface KnnOptions {
+  /** Default 20 for a bank below 10,000 images, else 200. */
+  readonly k?: number | undefined;
+  /** Default 0.1. */
+  readonly temperature?: number | undefined;
+}
+
+/** Weighted kNN on pooled features (spec "evaluation" section 2.2). */
+export async function evaluateKnn(
+  encoder: LoadedEncoder,
+  data: EvaluationData,
+  options: KnnOptions = {},
+): Promise<KnnResult> {
+  const bank = await featuresOf(encoder, data.bank);
+  const test = await featuresOf(encoder, data.test);
+  const { k = defaultK(bank.rows), temperature = 0.1 } = options;
+  const [result] = await weightedKnn(bank, test, { k: [k], temperature: [temperature] });
+  return result!;
+}
+
+/** Frees an encoder's weights. */
+export const disposeEncoder = ({ weights }: LoadedEncoder): void => tf.dispose(Object.values(weights));
