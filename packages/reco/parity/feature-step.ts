@@ -7,7 +7,6 @@ import {
   type State,
   type StepIo,
   softmax,
-  stopGradient,
   type Tensors,
   type Term,
   unit,
@@ -42,7 +41,7 @@ export function featureIo(step: FeatureStep, draws: Tensors, state: State): Io {
     return { view: (name) => encoded[name]!, encode: () => rows(step.mixed, areUnit), project: (raw) => rows(raw) };
   };
   const online = branch({ view1: step.query }, step.areUnit);
-  const target = branch({ view2: stopGradient(step.key), weak: stopGradient(step.weak) });
+  const target = branch({ view2: step.key, weak: step.weak });
   const comparison: Comparison = {
     from: 'view1',
     to: 'view2',

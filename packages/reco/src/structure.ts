@@ -1,4 +1,4 @@
-import { type Block, type Comparison, SslError, stopGradient, type Term } from '@contrastive/core';
+import { type Block, type Comparison, SslError, stopGradient, type Term, termOf } from '@contrastive/core';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** The view whose passes are trained: hosts call the query view so. */
@@ -8,12 +8,9 @@ export const WEAK_VIEW = 'weak';
 
 /** The host's comparison whose anchors are the query view. @throws SslError `INCOMPATIBLE` if there is none. */
 export function hostComparison(terms: readonly Term[], term: string): Comparison {
-  const found = terms.find((t) => t.name === term)?.comparisons.find((c) => c.from === QUERY_VIEW);
+  const found = termOf('reco', terms, term).comparisons.find((c) => c.from === QUERY_VIEW);
   if (found !== undefined) return found;
-  throw new SslError(
-    'INCOMPATIBLE',
-    `[reco] the host has no comparison of ${QUERY_VIEW} in a term ${term}; its terms are ${terms.map((t) => t.name).join(', ')}.`,
-  );
+  throw new SslError('INCOMPATIBLE', `[reco] the term ${term} has no comparison of ${QUERY_VIEW}.`);
 }
 
 /**

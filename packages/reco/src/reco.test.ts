@@ -1,0 +1,318 @@
+import { createRing, Rng, type State, scoreTerms } from '@contrastive/core';
+import { byol, moco, mocoV3, simclr, simsiam } from '@contrastive/hosts';
+import { expectClose, seededRows, tinyBackbone, valuesOf } from '@contrastive/testing';
+import * as tf from '@tensorflow/tfjs-core';
+import { describe, expect, it } from 'vitest';
+import { featureIo } from '../parity/feature-step.js';
+import { recipe, runSteps, trainerOf } from '../test/run.js';
+import { evenShares, interpolation } from './interpolation.js';
+import type { RecoOptions } from './options.js';
+import { reco } from './reco.js';
+
+// Spec "reco" E2, with the weak rows of E1.
+const q = tf.tensor2d([1, 0, 0.6, 0.8], [2, 2]);
+const k = tf.tensor2d([0.8, 0.6, 0, 1], [2, 2]);
+const weak = tf.tensor2d([0.96, 0.28, 0.8, 0.6], [2, 2]);
+const queue = tf.tensor2d([0, 1, -1, 0, 0.6, -0.8], [3, 2]);
+const bank = tf.tensor2d([0.6, 0.8, 0.8, 0.6, 0.28, 0.96], [3, 2]);
+const mixed = tf.tensor2d([0.9, 0.5, 0.8, 0.5], [2, 2]);
+
+const draws = Object.fromEntries(
+  Object.entries(interpolation([1, 0], [evenShares(0.75, 1)])).map(([name, t]) => [
+    name,
+    tf.tensor(t.data, t.shape as number[], t.dtype),
+  ]),
+);
+const bankState = (): State => ({ bank: tf.variable(bank), bankPointer: tf.variable(tf.scalar(0, 'int32')) });
+
+interface Given {
+  readonly query?: tf.Tensor2D;
+  readonly mixed?: tf.Tensor2D;
+  readonly key?: tf.Tensor2D;
+  readonly weak?: tf.Tensor2D;
+  readonly queue?: tf.Tensor2D;
+  readonly state?: State;
+}
+
+function step(options: RecoOptions, given: Given = {}) {
+  const plugin = reco(options);
+  const rows = { query: q, mixed, key: k, weak, queue, ...given };
+  const io = featureIo({ ...rows, temperature: 0.2, areUnit: false }, draws, given.state ?? bankState());
+  const features = plugin.encode!(io);
+  const full = { ...io, features };
+  return { plugin, io: full, ...scoreTerms(plugin.edit!(io.hostTerms, full)) };
+}
+
+describe('reco on MoCo: worked examples of spec "reco"', () => {
+  it('gives the losses of E2', () => {
+    const { scored, total } = step({});
+    expectClose(scored[0]!.comparisons[0]!.losses, [0.326652, 0.695858], { abs: 1e-6 });
+    expectClose(scored[1]!.comparisons[0]!.losses, [0.196601, 1.081499], { abs: 2e-6 });
+    expectClose(scored[2]!.comparisons[0]!.losses, [0.093318, 0.123859], { abs: 1e-6 });
+    expectClose(total, 1.258893, { abs: 2e-6 });
+  });
+
+  it('gives the total of the precursor, λ₂ = 2', () => {
+    expectClose(step({ lambdaLocal: 2 }).total, 1.367482, { abs: 2e-6 });
+  });
+
+  it('gives the gradient of the mixed features of E2', () => {
+    const unitMixed = tf.tensor2d([0.874157, 0.485643, 0.847998, 0.529999], [2, 2]);
+    const loss = (m: tf.Tensor) => {
+      const plugin = reco({ lambdaGlobal: 0 });
+      const given = { query: q, mixed: m as tf.Tensor2D, key: k, weak, queue };
+      const io = featureIo({ ...given, temperature: 0.2, areUnit: true }, draws, {});
+      return scoreTerms(plugin.edit!([], { ...io, features: plugin.encode!(io) })).total;
+    };
+    expectClose(tf.grad(loss)(unitMixed), [-0.191726, 0.092706, -0.173998, 0.019851], { abs: 2e-6 });
+  });
+
+  it('is log(K + 1) and log K if all scores are equal', () => {
+    const same = tf.tensor2d([1, 0, 1, 0], [2, 2]);
+    const rows = tf.tile(tf.tensor2d([[1, 0]]), [5, 1]) as tf.Tensor2D;
+    const state = { bank: tf.variable(rows), bankPointer: tf.variable(tf.scalar(0, 'int32')) };
+    const { scored } = step({}, { query: same, mixed: same, key: same, weak: same, queue: rows, state });
+    expectClose(scored[1]!.loss, Math.log(5));
+    expectClose(scored[2]!.loss, Math.log(6));
+  });
+
+  it('scores an empty box as mean log(1 + Σ exp((q·Q − 1) / T))', () => {
+    const empty = interpolation([1, 0], [{ lambda: 1, rows: [0], columns: [0] }]);
+    const plugin = reco({ lambdaGlobal: 0 });
+    const onDevice = Object.fromEntries(
+      Object.entries(empty).map(([name, t]) => [name, tf.tensor(t.data, t.shape as number[], t.dtype)]),
+    );
+    const io = featureIo({ query: q, mixed: q, key: k, weak, queue, temperature: 0.2, areUnit: false }, onDevice, {});
+    const features = plugin.encode!(io);
+    expectClose(features.mixedTarget!, q);
+    const cosines = tf.matMul(q, queue, false, true);
+    const expected = tf.mean(tf.log(tf.add(1, tf.sum(tf.exp(tf.div(tf.sub(cosines, 1), 0.2)), 1))));
+    expectClose(scoreTerms(plugin.edit!([], { ...io, features })).total, expected);
+  });
+});
+
+describe('reco’s gradient', () => {
+  const gradients = (options: RecoOptions) => {
+    const names = ['query', 'mixed', 'key', 'weak', 'queue'] as const;
+    const f = (...rows: tf.Tensor[]) => {
+      const given = Object.fromEntries(names.map((name, i) => [name, rows[i]!])) as Given;
+      return step({ ...options, hostLoss: true }, given).scored[1]!.loss;
+    };
+    // tfjs refuses gradients by what takes no part at all, so all take part with a factor of 0.
+    const connected = (...rows: tf.Tensor[]) => tf.add(f(...rows), tf.mul(0, tf.addN(rows.map((r) => tf.sum(r)))));
+    const found = tf.grads(connected)([q, mixed, k, weak, queue]);
+    return Object.fromEntries(names.map((name, i) => [name, valuesOf(tf.max(tf.abs(found[i]!)))[0]!]));
+  };
+
+  it('of the relation reaches the query alone', () => {
+    const { query, ...others } = gradients({ lambdaLocal: 0 });
+    expect(query).toBeGreaterThan(0.01);
+    expect(others).toEqual({ mixed: 0, key: 0, weak: 0, queue: 0 });
+  });
+
+  it('of the interpolation reaches the mixed images alone', () => {
+    const { mixed: own, ...others } = gradients({ lambdaGlobal: 0 });
+    expect(own).toBeGreaterThan(0.01);
+    expect(others).toEqual({ query: 0, key: 0, weak: 0, queue: 0 });
+  });
+});
+
+describe('reco’s options', () => {
+  it('with both weights 0 leave views, terms and passes of the host alone', () => {
+    const plugin = reco({ lambdaGlobal: 0, lambdaLocal: 0 });
+    const io = featureIo({ query: q, mixed, key: k, weak, queue, temperature: 0.2, areUnit: false }, {}, {});
+    expect(plugin.views!({ view1: recipe, view2: recipe })).toEqual({ view1: recipe, view2: recipe });
+    expect(plugin.encode!(io)).toEqual({});
+    expect(plugin.edit!(io.hostTerms, { ...io, features: {} })).toEqual(io.hostTerms);
+  });
+
+  it('add a weak view with crop and flip only', () => {
+    const { weak: view } = reco().views!({ view1: recipe, view2: recipe });
+    expect(view!.steps.map((s) => s.op)).toEqual(['crop', 'flip']);
+    expect(reco({ weakRecipe: recipe }).views!({ view1: recipe }).weak).toBe(recipe);
+    expect(reco({ teacherView: 'strong' }).views!({ view1: recipe })).toEqual({ view1: recipe });
+  });
+
+  it('drop the host’s loss with hostLoss false', () => {
+    expect(reco({ hostLoss: false }).replacesHostLoss).toBe(true);
+  });
+
+  it('mix the query’s own features with mixSource query', () => {
+    const rows = [0.9, 0.2, 0.7, 0.6]; // 0.75 q + 0.25 q of the partner
+    const unitRows = rows.map((v, i) => v / Math.hypot(...(i < 2 ? rows.slice(0, 2) : rows.slice(2))));
+    expectClose(step({ mixSource: 'query' }).io.features.mixedTarget!, unitRows);
+  });
+
+  it('hold mixed images to the cosine with localTarget cosine', () => {
+    const { scored } = step({ localTarget: 'cosine' });
+    expectClose(scored[2]!.comparisons[0]!.losses, [-0.982872, -0.955894], { abs: 2e-6 });
+  });
+
+  it.each([
+    [{ lambdaGlobal: -1 }, 'lambdaGlobal'],
+    [{ studentTemperature: 0 }, 'studentTemperature'],
+    [{ alpha: 0 }, 'alpha'],
+    [{ boxMinArea: 0.6 }, 'boxMinArea'],
+    [{ mix: 'cutout' }, 'mix'],
+    [{ localTemperature: -1 }, 'localTemperature'],
+    [{ bankSize: 2.5 }, 'bankSize'],
+    [{ weakRecipe: 'none' }, 'weakRecipe'],
+    [{ weakRecipe: recipe, teacherView: 'strong' }, 'weakRecipe'],
+    [{ hostLoss: false, lambdaGlobal: 0, lambdaLocal: 0 }, 'hostLoss'],
+    [{ term: '' }, 'term'],
+    [{ lamda1: 1 }, 'lamda1'],
+  ])('are refused: %j', (options, name) => {
+    expect(() => reco(options as RecoOptions)).toThrow(
+      expect.objectContaining({ code: 'BAD_OPTION', message: expect.stringContaining(`[reco] ${name} `) }),
+    );
+  });
+});
+
+const backbone = tinyBackbone();
+const small = { backbone, hidden: 8, dim: 5 } as const;
+const hosts = {
+  moco: () => moco({ ...small, queueSize: 8 }),
+  'moco, both directions': () => moco({ ...small, queueSize: 16, loss: 'mean' }),
+  simclr: () => simclr(small),
+  mocoV3: () => mocoV3(small),
+  simsiam: () => simsiam({ ...small }),
+  byol: () => byol({ ...small }),
+} as const;
+
+describe.each(Object.entries(hosts))('reco over %s', (_, host) => {
+  it('trains, with finite terms and metrics', async () => {
+    const trainer = trainerOf(host(), [reco({ bankSize: 8 })]);
+    try {
+      for (const { metrics } of await runSteps(trainer, 3)) {
+        for (const name of ['loss', 'loss/global', 'loss/relation', 'loss/interpolation']) {
+          expect(Number.isFinite(metrics[name]), name).toBe(true);
+        }
+        const { kl, teacherEntropy, lambda } = Object.fromEntries(
+          Object.entries(metrics).map(([name, value]) => [name.replace('reco/', ''), value]),
+        );
+        expect(kl! + teacherEntropy!).toBeCloseTo(metrics['loss/relation']!, 4);
+        expect(kl).toBeGreaterThan(-1e-5);
+        expect(lambda).toBeGreaterThanOrEqual(0);
+      }
+    } finally {
+      trainer.dispose();
+    }
+  });
+
+  it('has the host’s own loss, step by step, with both weights 0', async () => {
+    const losses = async (plugins: Parameters<typeof trainerOf>[1]) => {
+      const trainer = trainerOf(host(), plugins);
+      const reports = await runSteps(trainer, 3);
+      trainer.dispose();
+      return reports.map((r) => r.metrics.loss);
+    };
+    expect(await losses([reco({ lambdaGlobal: 0, lambdaLocal: 0 })])).toEqual(await losses([]));
+  });
+
+  it('keeps its rings across a checkpoint, bit by bit', async () => {
+    const [a, b] = [trainerOf(host(), [reco()]), trainerOf(host(), [reco()])];
+    await runSteps(a, 1);
+    await b.restore(await a.snapshot());
+    const [one, two] = [await runSteps(a, 2), await runSteps(b, 2)];
+    expect(two.map((r) => r.metrics)).toEqual(one.map((r) => r.metrics));
+    a.dispose();
+    b.dispose();
+  });
+});
+
+describe('reco’s state', () => {
+  const stateOf = (host: Parameters<typeof trainerOf>[0], options: RecoOptions = {}) => {
+    const trainer = trainerOf(host, [reco(options)]);
+    const found = Object.entries(trainer.variables)
+      .filter(([name]) => name.startsWith('plugins/reco/'))
+      .map(([name, v]) => `${name.slice('plugins/reco/'.length)} ${v.shape}`);
+    trainer.dispose();
+    return found;
+  };
+
+  it.each([
+    ['a weak bank as long as the queue over MoCo', hosts.moco(), {}, ['bank 8,5', 'bankPointer ']],
+    ['nothing over SimCLR, whose negatives are in the batch', hosts.simclr(), {}, []],
+    ['bank and keys over BYOL', hosts.byol(), {}, ['bank 4096,5', 'bankPointer ', 'keys 4096,5', 'keysPointer ']],
+    [
+      'no keys with a cosine target',
+      hosts.byol(),
+      { localTarget: 'cosine', bankSize: 12 },
+      ['bank 12,5', 'bankPointer '],
+    ],
+    ['nothing with the host’s bank', hosts.moco(), { relationBank: 'host' }, []],
+    [
+      'keys alone with the host’s bank over BYOL',
+      hosts.byol(),
+      { relationBank: 'host', bankSize: 4 },
+      ['keys 4,5', 'keysPointer '],
+    ],
+    ['nothing without the relation', hosts.moco(), { lambdaGlobal: 0 }, []],
+  ] as const)('is %s', (_, host, options, expected) => {
+    expect(stateOf(host, options)).toEqual(expected);
+  });
+
+  it('refuses a bank that batches do not fill evenly, and a term that the host does not have', () => {
+    expect(() => trainerOf(hosts.byol(), [reco({ bankSize: 6 })])).toThrow(
+      expect.objectContaining({ code: 'BAD_OPTION', message: expect.stringContaining('bankSize is 6') }),
+    );
+    expect(() => trainerOf(hosts.moco(), [reco({ term: 'dense' })])).toThrow(
+      expect.objectContaining({
+        code: 'INCOMPATIBLE',
+        message: expect.stringContaining('no loss term dense; it has global'),
+      }),
+    );
+  });
+
+  it('takes exactly the teacher’s rows at the pointer, which is the host’s', () => {
+    const ring = createRing({ rows: 4, dim: 2, rng: Rng.create(1) });
+    const before = valuesOf(ring.rows);
+    const { plugin, io } = step({}, { state: { bank: ring.rows, bankPointer: ring.pointer } });
+    plugin.commit!(io);
+    expectClose(ring.rows, [...valuesOf(weak), ...before.slice(4)]);
+    expect(valuesOf(ring.pointer)).toEqual([2]);
+    plugin.commit!(io);
+    expectClose(ring.rows, [...valuesOf(weak), ...valuesOf(weak)]);
+    expect(valuesOf(ring.pointer)).toEqual([0]);
+  });
+
+  it('moves in step with the host’s queue, and all random rows are gone after K / B steps', async () => {
+    const trainer = trainerOf(hosts.moco(), [reco()]);
+    const start = valuesOf(trainer.variables['plugins/reco/bank']!);
+    await runSteps(trainer, 1);
+    const pointers = ['plugins/reco/bankPointer', 'host/queue/pointer'].map((n) => valuesOf(trainer.variables[n]!)[0]);
+    expect(pointers).toEqual([4, 4]);
+    await runSteps(trainer, 1);
+    const rows = valuesOf(trainer.variables['plugins/reco/bank']!);
+    expect(rows.filter((v) => start.includes(v))).toEqual([]);
+    trainer.dispose();
+  });
+});
+
+describe('reco in a batch', () => {
+  it('uses the rows of the other images as bank with relationBank batch', () => {
+    const { scored } = step({ relationBank: 'batch' }, { state: {} });
+    const scores = scored[1]!.comparisons[0]!.scores!;
+    expectClose(scores.weights, [0, 1, 1, 0]); // one candidate each: the other image
+    expectClose(scored[1]!.loss, 0, { abs: 1e-6 });
+  });
+
+  it('uses the host’s negatives with relationBank host', () => {
+    const { scored } = step({ relationBank: 'host' }, { state: {} });
+    expectClose(scored[1]!.comparisons[0]!.scores!.positives, tf.matMul(q, queue, false, true));
+  });
+});
+
+describe('the losses', () => {
+  it('do not depend on the order of queue and bank', () => {
+    const order = tf.tensor1d([2, 0, 1], 'int32');
+    const state = { bank: tf.variable(tf.gather(bank, order)), bankPointer: tf.variable(tf.scalar(0, 'int32')) };
+    expectClose(step({}, { queue: tf.gather(queue, order), state }).total, step({}).total);
+  });
+
+  it('do not depend on keys and weak rows of this step through the queues', () => {
+    const other = seededRows(2, 2, 5);
+    const before = step({}).scored[1]!;
+    expectClose(step({}, { key: other }).scored[1]!.loss, before.loss);
+  });
+});
