@@ -10,14 +10,14 @@ import { quietLogs } from './native/quiet.js';
 
 export interface LoadOptions {
   /** The library to load; default: the first that {@link searchLibrary} finds and that loads. */
-  library?: string | undefined;
-  /** Which unpacked build to prefer, `cpu` (default) or `cuda`. */
-  variant?: Variant;
+  readonly library?: string | undefined;
+  /** Which unpacked build to take; default `cuda` if it is there, else `cpu`. */
+  readonly variant?: Variant | undefined;
   /**
    * Threads inside one operation, for the whole process; default `TF_NUM_INTRAOP_THREADS` or all cores. With 1 (and
    * `compiledRuntime({ threads: 1 })`) results repeat bit by bit.
    */
-  threads?: number | undefined;
+  readonly threads?: number | undefined;
 }
 
 export const LOAD_DEFAULTS: Readonly<LoadOptions> = { library: undefined, variant: undefined, threads: undefined };

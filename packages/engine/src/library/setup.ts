@@ -68,6 +68,7 @@ export const install = (installation: Installation): Promise<void> =>
 async function build(installation: Installation): Promise<void> {
   const { wheel, target, downloads, report, signal } = installation;
   await mkdir(downloads, { recursive: true });
+  await removeLeftovers(target);
   const archive = await obtainWheel(installation);
   const temporary = await mkdtemp(`${target}.part-`);
   try {
@@ -83,6 +84,13 @@ async function build(installation: Installation): Promise<void> {
     await rm(temporary, { recursive: true, force: true });
   }
   await rm(downloads, { recursive: true, force: true });
+}
+
+/** What a process that was killed while unpacking left behind. */
+async function removeLeftovers(target: string): Promise<void> {
+  const folder = path.dirname(target);
+  const parts = (await readdir(folder)).filter((name) => name.startsWith(`${path.basename(target)}.part-`));
+  await Promise.all(parts.map((name) => rm(path.join(folder, name), { recursive: true, force: true })));
 }
 
 /** The checked wheel in `downloads`: left there by an earlier run, or downloaded. */
