@@ -14,6 +14,7 @@ import { registerWasmKernels } from './kernels.js';
 export async function useWasmBackend(): Promise<void> {
   const entry = createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm');
   if (tf.getBackend() !== 'wasm') setWasmPaths(`${path.dirname(entry)}${path.sep}`);
+  await import('@tensorflow/tfjs'); // registers the gradients, which tfjs-core lacks; tfjs-node loads it by itself
   if (!(await tf.setBackend('wasm'))) {
     throw new SslError('BACKEND_MISSING', 'the wasm backend could not be started.', {
       hint: 'It needs WebAssembly with SIMD, which Node has unless --jitless is given.',
