@@ -36,7 +36,7 @@ export class Rng {
   /** An independent stream named by `label`. */
   fork(label: string | number): Rng {
     // The label's hash is encrypted under this stream's key, with a counter domain that drawing never reaches.
-    const text = typeof label === 'number' ? `#${label}` : label;
+    const text = typeof label === 'number' || label.startsWith('#') ? `#${label}` : label;
     let a = 0x811c9dc5;
     let b = 0x9747b28c;
     for (let i = 0; i < text.length; i++) {
