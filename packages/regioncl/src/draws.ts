@@ -1,0 +1,65 @@
+import {
+  type HostInfo,
+  type HostTensor,
+  type HostTensors,
+  hostInts,
+  hostTensor,
+  inversePermutation,
+  type Rng,
+  type ViewName,
+} from '@contrastive/core';
+import type * as tf from '@tensorflow/tfjs-core';
+import type { ResolvedRegionclOptions } from './options.js';
+import { partnersOf } from './partner.js';
+import { type Rectangle, type Side, sampleRectangle, sidesFor } from './rectangle.js';
+
+/**
+ * Random numbers of one step: `partner` and its `inverse`, int32 [n]; for each composed view `pixels/<view>` [2, r, S] and
+ * `cells/<view>` [2, r, g]: row and column factors of the masks of r rectangles.
+ */
+export type RegionDraws = HostTensors;
+
+export function drawRegions(o: ResolvedRegionclOptions, rng: Rng, host: HostInfo): RegionDraws {
+  const partner = partnersOf(rng.fork('partner'), host.batch, o);
+  const draws: Record<string, HostTensor> = {
+    partner: hostInts(partner),
+    inverse: hostInts(inversePermutation(partner)),
+  };
+  for (const view of composedViews(o, host)) {
+    const stream = rng.fork(view);
+    const options = { ...o, ...sidesOf(o, host), side: host.side, grid: host.grid };
+    const boxes = Array.from({ length: rectanglesIn(o, host) }, () => sampleRectangle(stream, options));
+    Object.assign(draws, maskSides(view, boxes, host));
+  }
+  return draws;
+}
+
+/** The draws that describe rectangles of one view. */
+export function maskSides(
+  view: ViewName,
+  boxes: readonly Rectangle[],
+  { side, grid }: { readonly side: number; readonly grid: number },
+): RegionDraws {
+  const pixels = ({ start, size }: Side) =>
+    Array.from({ length: side }, (_, p) => (p >= start && p < start + size ? 1 : 0));
+  const stack = (length: number, read: (s: Side) => ArrayLike<number>) =>
+    hostTensor<tf.Rank.R3>(
+      [2, boxes.length, length],
+      [...boxes.map((b) => b.rows), ...boxes.map((b) => b.columns)].flatMap((s) => Array.from(read(s))),
+    );
+  return { [`pixels/${view}`]: stack(side, pixels), [`cells/${view}`]: stack(grid, (s) => s.cells) };
+}
+
+/** Views that are composed: those that the host trains, or the first of them. */
+export const composedViews = (o: ResolvedRegionclOptions, host: HostInfo): readonly ViewName[] =>
+  o.symmetric === false ? host.anchorViews.slice(0, 1) : host.anchorViews;
+
+/** Shortest and longest side in cells. */
+export function sidesOf(o: ResolvedRegionclOptions, host: HostInfo) {
+  const [low, high] = sidesFor(host.grid);
+  const maxSide = o.maxSide === 'auto' ? Math.max(high, o.minSide === 'auto' ? 0 : o.minSide) : o.maxSide;
+  return { minSide: o.minSide === 'auto' ? Math.min(low, maxSide) : o.minSide, maxSide };
+}
+
+const rectanglesIn = (o: ResolvedRegionclOptions, { batch }: HostInfo): number =>
+  o.rectangles === 'batch' ? 1 : o.rectangles === 'image' ? batch : batch / o.rectangles;
