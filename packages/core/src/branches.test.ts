@@ -6,6 +6,7 @@ import { momentumBranch, onlineBranch, onlineSpecs, stoppedBranch, targetSpecs }
 import type { Networks } from './host.js';
 import { copyWeights, createWeights, type Weights } from './module.js';
 import { Rng } from './rng.js';
+import { captureTape, withoutTape } from './stop-gradient.js';
 
 const retain = <T extends tf.Tensor>(t: T): T => t;
 const values = (t: tf.Tensor) => Array.from(t.dataSync());
@@ -167,6 +168,17 @@ describe('stoppedBranch', () => {
     for (const [name, g] of Object.entries(b)) {
       for (const [i, x] of values(g).entries()) expect(values(a[name]!)[i]).toBeCloseTo(x, 5);
     }
+  });
+
+  it('passes gradient also where the target is read first', () => {
+    const set = setUp();
+    const loss = () => {
+      const online = onlineBranch({ ...set.options, onTape: captureTape() });
+      const target = stoppedBranch(set.options, online, ['view1', 'view2']);
+      const constant = withoutTape(() => target.view('view2').embedding);
+      return anchored(tf.sub(online.view('view2').embedding, constant));
+    };
+    expect(reached(set.weights, loss)).toEqual(['backbone/kernel', 'predictor/kernel', 'projector/kernel']);
   });
 
   it('runs a pass of its own for views that the host does not train on', () => {

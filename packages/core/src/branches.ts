@@ -24,6 +24,11 @@ interface BranchOptions {
   readonly images: Readonly<Record<ViewName, tf.Tensor4D>>;
   /** Told of every tensor that must outlive the gradient tape. */
   readonly retain: <T extends tf.Tensor>(tensor: T) => T;
+  /**
+   * Runs a pass of the trained network on the step's tape. Views are encoded on first use: that may be where a target is computed
+   * without tape, and the pass must get gradient all the same. Default: where it is called.
+   */
+  readonly onTape?: <T>(pass: () => T) => T;
 }
 
 /** Value computed on first read. */
@@ -41,12 +46,14 @@ function heads(
   { networks, weights, retain }: BranchOptions,
   pass: Pass,
   predict: boolean,
+  onTape: <T>(compute: () => T) => T = (compute) => compute(),
 ): Embedded {
   const run = (name: string, module: Module, x: tf.Tensor2D) => retain(prefixed(name, module).apply(weights, x, pass));
-  const projection = lazy(() => run('projector', networks.projector, pooled));
+  const projection = lazy(() => onTape(() => run('projector', networks.projector, pooled)));
   const embedding = lazy(() => {
     const { predictor } = networks;
-    return retain(unit(predict && predictor ? run('predictor', predictor, projection()) : projection()));
+    const input = projection();
+    return onTape(() => retain(unit(predict && predictor ? run('predictor', predictor, input) : input)));
   });
   return {
     get projection() {
@@ -77,20 +84,22 @@ const byView = (images: BranchOptions['images'], name: ViewName): tf.Tensor4D =>
   return view;
 };
 
-/** The trained network: every pass is on the gradient tape and in training mode. */
+/** The trained network: every view is on the gradient tape, every pass in training mode. */
 export function onlineBranch(options: BranchOptions): Branch {
-  const { networks, weights, images, retain } = options;
+  const { networks, weights, images, retain, onTape = (pass) => pass() } = options;
   const backbone = prefixed('backbone', networks.backbone);
   const views = new Map<ViewName, Encoded>();
   const encode = (x: tf.Tensor4D, updateStats = true): Encoded => {
     const pass = { training: true, updateStats };
     const { map, pooled } = backbone.apply(weights, x, pass);
     retain(map);
-    return encoded({ map, pooled: retain(pooled) }, heads(pooled, options, pass, true));
+    const isTaped = tf.engine().state.gradientDepth > 0;
+    const embedded = heads(pooled, options, pass, true, isTaped ? onTape : undefined);
+    return encoded({ map, pooled: retain(pooled) }, embedded);
   };
   return {
     view: (name) => {
-      const known = views.get(name) ?? encode(byView(images, name));
+      const known = views.get(name) ?? onTape(() => encode(byView(images, name)));
       views.set(name, known);
       return known;
     },

@@ -6,6 +6,7 @@ import type { Term } from './comparison.js';
 import type { AnyHost, AnyPlugin } from './compose.js';
 import { sgd } from './optim/sgd.js';
 import type { Plugin } from './plugin.js';
+import { withoutTape } from './stop-gradient.js';
 import { Trainer } from './trainer.js';
 
 const plugin = (rest: Partial<Plugin>): AnyPlugin => ({ name: 'probe', options: {}, ...rest });
@@ -148,6 +149,24 @@ describe('a step', () => {
     const [own, hosts] = [await moved(false), await moved(true)];
     expect(own.some((x) => x !== 0)).toBe(true);
     expect(own).not.toEqual(hosts);
+  });
+
+  it('gives the same gradients whichever branch is read first', async () => {
+    const inner = siameseHost();
+    const weightsAfter = async (first: 'online' | 'target') => {
+      const host = siameseHost({
+        terms: (io) => {
+          for (const view of ['view1', 'view2']) withoutTape(() => io[first].view(view).embedding);
+          return inner.terms(io);
+        },
+      });
+      const trainer = trainerOf([], host);
+      await trainer.step([tinyBatch(1)]);
+      const { tensors } = await trainer.snapshot();
+      trainer.dispose();
+      return tensors;
+    };
+    expect(await weightsAfter('target')).toEqual(await weightsAfter('online'));
   });
 
   it.each(['encode', 'edit', 'observe', 'commit'] as const)('says that %s of a plug-in failed', async (hook) => {

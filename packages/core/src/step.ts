@@ -8,6 +8,7 @@ import type { LearningRates, Optimizer, Parameter } from './optim/optimizer.js';
 import type { StepIo } from './plugin.js';
 import type { StepFunction, Tensors } from './runtime.js';
 import { scoreTerms } from './scoring.js';
+import { captureTape } from './stop-gradient.js';
 
 /** Everything that a step works on. */
 export interface StepContext {
@@ -61,9 +62,10 @@ export function stepFunction(context: StepContext, variant: StepVariant): StepFu
       return t;
     };
     try {
-      const hostIo = createHostIo(context, inputs, retain);
+      const tape: Tape = { run: untaped };
+      const hostIo = createHostIo(context, inputs, retain, tape);
       if (variant.first) inHook(host.name, 'begin', host.name, () => host.begin?.(hostIo));
-      const pass = new StepPass(context, variant, hostIo, inputs, retain);
+      const pass = new StepPass(context, variant, hostIo, inputs, retain, tape);
       const gradients = pass.differentiate();
       const outputs = pass.observe();
       applyGradients(context, variant, gradients, {
@@ -80,13 +82,19 @@ export function stepFunction(context: StepContext, variant: StepVariant): StepFu
 
 type Retain = <T extends tf.Tensor>(tensor: T) => T;
 
-function createHostIo(context: StepContext, inputs: Tensors, retain: Retain): HostIo {
+/** How passes of the online network are run: on the gradient tape, while there is one. */
+interface Tape {
+  run: <T>(pass: () => T) => T;
+}
+const untaped: Tape['run'] = (pass) => pass();
+
+function createHostIo(context: StepContext, inputs: Tensors, retain: Retain, tape: Tape): HostIo {
   const { host, hostState, info } = context.composition;
   const { onlineWeights, targetWeights } = context;
   const images = inputsUnder(inputs, 'images/') as Record<string, tf.Tensor4D>;
   const draws = inputsUnder(inputs, 'draws/host/');
   const common = { networks: host.networks, images, retain };
-  const online = onlineBranch({ ...common, weights: onlineWeights });
+  const online = onlineBranch({ ...common, weights: onlineWeights, onTape: (pass) => tape.run(pass) });
   const target =
     host.networks.target === 'momentum'
       ? momentumBranch({ ...common, weights: targetWeights }, (view) => host.shuffle?.(draws, view))
@@ -108,13 +116,18 @@ class StepPass {
     readonly hostIo: HostIo,
     readonly inputs: Tensors,
     readonly retain: Retain,
+    readonly tape: Tape,
   ) {}
 
   /** Loss and its gradient with respect to the parameters, in their order. */
   differentiate(): readonly tf.Tensor[] {
     const { parameters } = this.context;
     const variables = parameters.map((p) => p.variable);
-    const { value, grads } = tf.variableGrads(() => this.#loss(), variables);
+    const { value, grads } = tf.variableGrads(() => {
+      this.tape.run = captureTape();
+      return this.#loss();
+    }, variables);
+    this.tape.run = untaped;
     this.#total = value;
     return parameters.map((p) => grads[p.variable.name] ?? tf.zerosLike(p.variable));
   }

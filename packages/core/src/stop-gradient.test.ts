@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import { describe, expect, it } from 'vitest';
-import { recompute, stopGradient, withoutTape } from './stop-gradient.js';
+import { captureTape, recompute, stopGradient, withoutTape } from './stop-gradient.js';
 
 const values = (t: tf.Tensor) => Array.from(t.dataSync());
 const first = tf.tensor2d([
@@ -153,5 +153,19 @@ describe('recompute', () => {
   it('needs a float32 input', () => {
     const cast = recompute((x: tf.Tensor) => tf.cast(x, 'float32'));
     expect(() => cast(tf.tensor1d([1], 'int32'))).toThrow(expect.objectContaining({ code: 'SHAPE_MISMATCH' }));
+  });
+});
+
+describe('captureTape', () => {
+  it('records on the captured tape from inside withoutTape, and nothing around it', () => {
+    const f = (x: tf.Tensor) => {
+      const onTape = captureTape();
+      return withoutTape(() => {
+        const live = onTape(() => tf.square(x));
+        const constant = tf.square(x);
+        return onTape(() => tf.sum(tf.mul(live, constant)));
+      });
+    };
+    expect(values(tf.grad(f)(tf.tensor1d([1, 2])))).toEqual([2, 16]); // 2x · x²; 4x³ if both were recorded
   });
 });

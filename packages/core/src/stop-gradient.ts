@@ -21,6 +21,24 @@ export function withoutTape<T>(fn: () => T): T {
   }
 }
 
+/**
+ * Remembers the open tape: what it returns runs a function on that tape, even from inside {@link withoutTape}. For passes that are
+ * computed on first use, wherever that is. Only while the tape is open.
+ */
+export function captureTape(): <T>(fn: () => T) => T {
+  const { gradientDepth, activeTape, kernelDepth } = tf.engine().state;
+  return (fn) => {
+    const { state } = tf.engine();
+    const now = { gradientDepth: state.gradientDepth, activeTape: state.activeTape, kernelDepth: state.kernelDepth };
+    Object.assign(state, { gradientDepth, activeTape, kernelDepth });
+    try {
+      return fn();
+    } finally {
+      Object.assign(state, now);
+    }
+  };
+}
+
 /** The same values as a constant: no gradient reaches what `x` was computed from. No copy of the data. */
 export function stopGradient<T extends tf.Tensor>(x: T): T {
   return withoutTape(() => tf.clone(x));

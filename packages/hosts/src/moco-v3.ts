@@ -19,7 +19,6 @@ import { mocoV3Predictor, mocoV3Projector } from './heads.js';
 import {
   checkDim,
   type EmaPlacement,
-  type HostView,
   infoOf,
   momentumTarget,
   needsBackbone,
@@ -29,6 +28,7 @@ import {
   otherView,
   REQUIRED,
   recorded,
+  targetsOf,
   twoViews,
   VIEWS,
 } from './shared.js';
@@ -99,18 +99,19 @@ export function mocoV3(options: MocoV3Options): Host<Draws, State> {
   } as const;
   const ema = momentumTarget(networks, o.momentum, o.emaPlacement);
 
-  const direction = ({ online, target }: HostIo, from: HostView): Comparison => {
-    const keys = target.view(otherView(from)).embedding;
-    return {
+  const directions = (io: HostIo): readonly Comparison[] => {
+    const targets = targetsOf(io);
+    const mask = offDiagonal(targets.view1.shape[0]);
+    return VIEWS.map((from) => ({
       from,
       to: otherView(from),
-      anchors: online.view(from).embedding,
-      positives: onePositive(keys),
-      negatives: [{ kind: 'shared', rows: keys, mask: offDiagonal(keys.shape[0]) }],
+      anchors: io.online.view(from).embedding,
+      positives: onePositive(targets[otherView(from)]),
+      negatives: [{ kind: 'shared', rows: targets[otherView(from)], mask }],
       temperature: o.temperature,
       share: 2 * o.temperature,
       objective: softmax,
-    };
+    }));
   };
 
   return defineHost<Draws, State>({
@@ -127,7 +128,7 @@ export function mocoV3(options: MocoV3Options): Host<Draws, State> {
     begin: ema.begin,
     terms: (io) => {
       checkDim('mocoV3', io.online.view('view1').embedding, dim);
-      return [{ name: 'global', weight: 1, comparisons: VIEWS.map((view) => direction(io, view)) }];
+      return [{ name: 'global', weight: 1, comparisons: directions(io) }];
     },
     observe: ({ online, target }) => observeKeys(online.view('view1').embedding, target.view('view2').embedding),
   });

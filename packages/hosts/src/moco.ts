@@ -173,6 +173,7 @@ export function moco(options: MocoOptions): Host<Draws, State> {
     shuffle: (draws) => shuffleOf(draws),
     terms: (io) => {
       checkDim('moco', io.online.view('view1').embedding, dim);
+      for (const view of answering) io.target.view(view); // view 1 first, as official code moves running statistics
       return [{ name: 'global', weight: 1, comparisons: asking.map((view) => direction(io, view)) }];
     },
     observe: ({ online, target }) => observeKeys(online.view('view1').embedding, target.view('view2').embedding),

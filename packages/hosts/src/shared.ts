@@ -114,21 +114,29 @@ export function ntXentDirections(
   }));
 }
 
+/** Target embeddings of both views, view 1 first: the order in which official code moves running statistics. */
+export const targetsOf = ({ target }: Pick<HostIo, 'target'>): Readonly<Record<HostView, tf.Tensor2D>> => ({
+  view1: target.view('view1').embedding,
+  view2: target.view('view2').embedding,
+});
+
 /** Both directions of a loss without negatives: the online embedding of a view against the target's of the other. */
-export const pairDirections = (
-  { online, target }: Pick<HostIo, 'online' | 'target'>,
+export function pairDirections(
+  io: Pick<HostIo, 'online' | 'target'>,
   { objective, share }: Pick<Comparison, 'objective' | 'share'>,
-): readonly Comparison[] =>
-  VIEWS.map((from) => ({
+): readonly Comparison[] {
+  const targets = targetsOf(io);
+  return VIEWS.map((from) => ({
     from,
     to: otherView(from),
-    anchors: online.view(from).embedding,
-    positives: onePositive(target.view(otherView(from)).embedding),
+    anchors: io.online.view(from).embedding,
+    positives: onePositive(targets[otherView(from)]),
     negatives: [],
     temperature: 1,
     share,
     objective,
   }));
+}
 
 /**
  * Mean over channels of their standard deviation over the batch (population), of unit rows [n, d]. Rows spread over the sphere give
