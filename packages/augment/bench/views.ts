@@ -32,12 +32,18 @@ function makePixels({ width, height, count }: Case): Uint8Array {
   );
 }
 
-/** Two views of every image through the loader, with the draws; views per second. */
+interface Measurement {
+  readonly viewsPerSecond: number;
+  /** Processor time of the main process. */
+  readonly cpuMsPerView: number;
+}
+
+/** Two views of every image through the loader, with the draws. */
 async function measure(
   { recipe, width, height, side, count }: Case,
   data: Uint8Array,
   workers: number,
-): Promise<number> {
+): Promise<Measurement> {
   const source = arraySource({ data, width, height });
   const views = recipes.symmetric(recipe === 'simclr' ? recipes.simclr() : recipes.lightlyCifar());
   const loader = await createLoader({ source, views, side, batch: Math.min(64, count), seed: 1, workers });
@@ -58,7 +64,7 @@ function measurePeers(
   { count, width, height, side, recipe }: Case,
   file: string,
   workers: number,
-): Record<string, number> {
+): Record<string, Measurement> {
   if (flags.python === undefined) return {};
   const script = fileURLToPath(new URL('peers.py', import.meta.url));
   const args = [script, file, count, width, height, side, recipe, workers].map(String);

@@ -144,7 +144,12 @@ describe('openImages', () => {
     expect(await set.read(0)).toMatchObject({ width: 20, height: 15 });
     expect(await firstBytes(set)).toEqual([1, 2]);
     await set.close();
+    const again = await open({ memoryBytes: 1501, shorterSide: 15 });
+    expect(again.storage).toBe('encoded');
+    await again.close();
+    expect(messages).toHaveLength(1);
     expect((await open({ shorterSide: 15 })).storage).toBe('rgb');
+    expect(messages[1]).toContain("stored as 'encoded', which another memory budget asked for; building it anew.");
   });
 
   it('skips unusable images and lists them with the reason', async () => {
@@ -161,6 +166,7 @@ describe('openImages', () => {
     expect(set.skipped.map(({ name }) => name)).toEqual(['2.png', '3.jpg']);
     expect(set.skipped[1]!.reason).toContain('unsupported image format');
     expect((await open({ maxSkipped: 0.5 })).skipped).toEqual(set.skipped);
+    await expect(open()).rejects.toThrow('2 of 4 images cannot be used');
   });
 
   it('fails when too many images are unusable, and leaves nothing behind', async () => {

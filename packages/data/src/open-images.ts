@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { homedir, totalmem } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
-import { buildCache } from './cache/build.js';
+import { buildCache, checkSkipped } from './cache/build.js';
 import type { SkippedImage, Storage } from './cache/format.js';
 import { withLock } from './cache/lock.js';
 import { MISSING, type OpenCache, openCache } from './cache/open.js';
@@ -91,6 +91,14 @@ export async function openImages(location: string | readonly string[], options: 
   const { cacheFolder = defaultCacheFolder() } = options;
   const folder = join(cacheFolder, cacheName(location, options));
   const cache = await openOrBuild(folder, container, source, decode, options);
+  try {
+    // Also when the cache was built under another limit.
+    const { skipped, count } = cache.index;
+    checkSkipped(skipped, count + skipped.length, options.maxSkipped ?? MAX_SKIPPED);
+  } catch (error) {
+    await cache.file?.close();
+    throw error;
+  }
   return toImageSet(cache, decode);
 }
 
@@ -115,15 +123,16 @@ function cacheName(location: string | readonly string[], options: OpenOptions): 
 }
 
 /** Everything that a cache depends on. */
-async function describeSource(container: Container, { labels, ...options }: OpenOptions): Promise<string> {
+async function describeSource(container: Container, { labels }: OpenOptions): Promise<string> {
   const csv = typeof labels === 'object' ? await stat(labels.csv).catch(() => undefined) : undefined;
   return JSON.stringify({
     fingerprint: await container.fingerprint(),
     decoder: DECODER,
-    memoryBytes: options.memoryBytes ?? defaultMemoryBytes(),
     labels: csv === undefined ? labels : [csv.size, csv.mtimeMs],
   });
 }
+
+const MAX_SKIPPED = 0.01;
 
 const defaultMemoryBytes = (): number => Math.min(4e9, totalmem() / 4);
 
@@ -134,9 +143,9 @@ async function openOrBuild(
   decode: DecodeOptions,
   options: OpenOptions,
 ): Promise<OpenCache> {
-  const say = options.onMessage ?? (() => undefined);
+  const { onMessage: say = () => undefined, memoryBytes = defaultMemoryBytes() } = options;
   const tryOpen = () =>
-    openCache(folder, source).catch((error: unknown) => {
+    openCache(folder, source, memoryBytes).catch((error: unknown) => {
       if (error instanceof DataError) return error.message;
       throw error;
     });
@@ -152,8 +161,8 @@ async function openOrBuild(
         ? `Building the image cache ${folder}.`
         : `The image cache ${folder} is ${again}; building it anew.`,
     );
-    await build(folder, container, source, decode, options);
-    return openCache(folder, source);
+    await build(folder, container, source, decode, { ...options, memoryBytes });
+    return openCache(folder, source, memoryBytes);
   });
 }
 
@@ -163,9 +172,9 @@ async function build(
   container: Container,
   source: string,
   decode: DecodeOptions,
-  options: OpenOptions,
+  options: OpenOptions & { readonly memoryBytes: number },
 ): Promise<void> {
-  const { labels = 'folders', memoryBytes = defaultMemoryBytes(), maxSkipped = 0.01 } = options;
+  const { labels = 'folders', memoryBytes, maxSkipped = MAX_SKIPPED } = options;
   const rows = typeof labels === 'object' ? await readLabelsCsv(labels.csv) : labels === 'none' ? null : undefined;
   const layout = layoutOf(await container.list(), { split: options.split, root: options.root, rows });
   await removeDrafts(folder);

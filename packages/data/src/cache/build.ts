@@ -5,7 +5,15 @@ import { DECODER, type DecodeOptions, decodeImage, imageSize } from '../decode.j
 import { DataError, reason } from '../errors.js';
 import type { Layout } from '../layout.js';
 import { BinWriter } from './bin-writer.js';
-import { CACHE_VERSION, type CacheIndex, packTables, type SkippedImage, type Storage, sha256 } from './format.js';
+import {
+  CACHE_VERSION,
+  type CacheIndex,
+  packTables,
+  type SkippedImage,
+  type Storage,
+  sha256,
+  storageFor,
+} from './format.js';
 import { mapInOrder } from './map-in-order.js';
 import { TablesBuilder } from './tables-builder.js';
 
@@ -39,10 +47,11 @@ type Prepared =
 /**
  * Decodes every image once and writes a cache into `folder`, which must exist and be empty.
  *
- * @throws DataError `DATA` if more than `maxSkipped` of the images are unusable, or all.
+ * @throws DataError `DATA`, see `checkSkipped`.
  */
 export async function buildCache(folder: string, plan: BuildPlan): Promise<void> {
-  const storage = await chooseStorage(plan);
+  const decodedBytes = await estimateDecodedBytes(plan);
+  const storage = storageFor(decodedBytes, plan.memoryBytes);
   const labels = plan.layout.labels;
   const total = plan.layout.indices.length;
   const positions = invert(plan.layout.indices);
@@ -71,6 +80,7 @@ export async function buildCache(folder: string, plan: BuildPlan): Promise<void>
       count: tables.count,
       storage,
       dtype: 'uint8',
+      decodedBytes,
       binBytes: tables.bytes,
       binHash: storage === 'rgb' ? binHash : undefined,
       tablesHash: sha256(packed),
@@ -94,8 +104,8 @@ function invert(indices: Int32Array): Int32Array {
   return positions;
 }
 
-/** Decoded, if a sample's mean size says that all images fit into the memory budget. */
-async function chooseStorage({ container, layout, decode, memoryBytes }: BuildPlan): Promise<Storage> {
+/** The mean size of a sample of the images, times their number. */
+async function estimateDecodedBytes({ container, layout, decode }: BuildPlan): Promise<number> {
   const wanted = new Set(layout.indices.subarray(0, SAMPLE));
   let [bytes, measured, seen] = [0, 0, 0];
   for await (const file of container.read((index) => wanted.has(index))) {
@@ -109,7 +119,7 @@ async function chooseStorage({ container, layout, decode, memoryBytes }: BuildPl
     }
     if (++seen === wanted.size) break;
   }
-  return measured === 0 || (bytes / measured) * layout.indices.length <= memoryBytes ? 'rgb' : 'encoded';
+  return measured === 0 ? 0 : Math.round((bytes / measured) * layout.indices.length);
 }
 
 /** Decodes an image, also where its file is what is stored: a damaged one must not be found in the middle of a training run. */
@@ -125,7 +135,8 @@ async function prepare(file: ImageFile, storage: Storage, decode: DecodeOptions)
   }
 }
 
-function checkSkipped(skipped: readonly SkippedImage[], total: number, maxSkipped: number): void {
+/** @throws DataError `DATA` if all images are unusable, or more than are allowed. */
+export function checkSkipped(skipped: readonly SkippedImage[], total: number, maxSkipped: number): void {
   const all = skipped.length === total;
   if (!all && skipped.length <= maxSkipped * total) return;
   const examples = skipped.slice(0, 5).map(({ name, reason: why }) => `\n  ${name}: ${why}`);

@@ -11,6 +11,8 @@ export interface CacheIndex {
   /** `rgb`: height · width · 3 bytes a record. `encoded`: the image file as it was. */
   readonly storage: Storage;
   readonly dtype: 'uint8';
+  /** Bytes of all images decoded, estimated from a sample: what the choice of the storage was made by. */
+  readonly decodedBytes: number;
   readonly binBytes: number;
   /** SHA-256 of images.bin; only of `rgb`, which is read whole. */
   readonly binHash: string | undefined;
@@ -24,6 +26,10 @@ export interface CacheIndex {
 
 /** How records are stored. */
 export type Storage = 'rgb' | 'encoded';
+
+/** Decoded, if that fits into the memory budget. */
+export const storageFor = (decodedBytes: number, memoryBytes: number): Storage =>
+  decodedBytes <= memoryBytes ? 'rgb' : 'encoded';
 
 /** An image that could not be used. */
 export interface SkippedImage {

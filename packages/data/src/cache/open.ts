@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DataError } from '../errors.js';
-import { CACHE_VERSION, type CacheIndex, sha256, type Tables, unpackTables } from './format.js';
+import { CACHE_VERSION, type CacheIndex, sha256, storageFor, type Tables, unpackTables } from './format.js';
 
 /** An opened cache: pixels in shared memory (`rgb`), or the open file of records (`encoded`). */
 export interface OpenCache {
@@ -18,16 +18,18 @@ const CHUNK = 1 << 24;
 /**
  * Opens and checks a cache.
  *
- * @param source what the cache must have been made from.
+ * @param source what the cache must have been made from. @param memoryBytes the budget for decoded images.
  * @throws DataError `DATA` if it is missing, damaged or stale; the message says which.
  */
-export async function openCache(folder: string, source: string): Promise<OpenCache> {
+export async function openCache(folder: string, source: string, memoryBytes: number): Promise<OpenCache> {
   const text = await readFile(join(folder, 'index.json'), 'utf8').catch((error: NodeJS.ErrnoException) => {
     throw new DataError('DATA', error.code === 'ENOENT' ? MISSING : `damaged (${error.message})`);
   });
   const index = parseIndex(text);
   if (index.version !== CACHE_VERSION) throw new DataError('DATA', `of another version (${index.version})`);
   if (index.source !== source) throw new DataError('DATA', 'stale (the data or the options changed)');
+  if (index.storage !== storageFor(index.decodedBytes, memoryBytes))
+    throw new DataError('DATA', `stored as '${index.storage}', which another memory budget asked for`);
   const packed = await readFile(join(folder, 'tables.bin')).catch(() => Buffer.alloc(0));
   if (sha256(packed) !== index.tablesHash) throw new DataError('DATA', 'damaged (tables.bin)');
   const tables = unpackTables(packed, index.count);
