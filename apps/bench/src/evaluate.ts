@@ -65,7 +65,7 @@ export async function featuresOf(encoder: LoadedEncoder, images: ImageSet, batch
 
 async function* batches(loader: Awaited<ReturnType<typeof createEvaluationLoader>>) {
   for await (const batch of loader.epoch(1)) {
-    yield { images: batch.images, ...(batch.labels === undefined ? {} : { labels: batch.labels.data }) };
+    yield { images: batch.images.view1!, ...(batch.labels === undefined ? {} : { labels: batch.labels.data }) };
     batch.release();
   }
 }

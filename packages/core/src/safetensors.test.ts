@@ -77,6 +77,17 @@ describe('decodeSafetensors', () => {
     );
   });
 
+  it('copies the values also out of an array whose slice is a view, as that of Node’s Buffer is', () => {
+    class Viewing extends Uint8Array {
+      override slice(begin?: number, end?: number) {
+        return this.subarray(begin, end) as Uint8Array<ArrayBuffer>;
+      }
+    }
+    const bytes = encodeSafetensors({ tensors: { a: hostTensor([2], [1, 2]), b: hostTensor([1], [3]) }, metadata: {} });
+    const { tensors } = decodeSafetensors(new Viewing(bytes));
+    expect([...tensors.a!.data, ...tensors.b!.data]).toEqual([1, 2, 3]);
+  });
+
   it('keeps every bit of floats', () => {
     const data = Float32Array.of(Number.NaN, Number.POSITIVE_INFINITY, -0, 1e-45);
     const bytes = encodeSafetensors({ tensors: { x: hostTensor([4], data) }, metadata: {} });

@@ -84,7 +84,8 @@ export function decodeSafetensors(bytes: Uint8Array): TensorFile {
   const metadata = checkMetadata(header[METADATA]);
   if (colons(text) !== keysWithin(header)) throw damaged('its header gives a name twice');
   const tensors = places.map(({ name, dtype, shape, begin, end }): [string, HostTensor] => {
-    const { buffer } = bytes.slice(start + begin, start + end); // a copy, so aligned
+    // A copy, so that it is aligned; not `bytes.slice`, which for Node's Buffer copies nothing.
+    const { buffer } = Uint8Array.from(bytes.subarray(start + begin, start + end));
     const data = dtype === 'F32' ? new Float32Array(buffer) : new Int32Array(buffer);
     return [name, hostTensor(shape as HostTensor['shape'], data, DTYPES[dtype])];
   });
