@@ -32,6 +32,8 @@ export const runConfigSchema = z.strictObject({
   backbone: part.default({ name: 'resnet18' }),
   /** Augmentation; default: the host's. */
   recipe: z.string().min(1).optional(),
+  /** Mean and standard deviation of the views' channels, by data set. */
+  normalization: z.string().min(1).default('imagenet'),
   /** Input side in pixels. */
   side: count.default(32),
   batch: count.default(128),

@@ -7,7 +7,6 @@ export interface RecipeDefaults {
   readonly optimizer: Part;
   readonly schedule: Part;
   readonly recipe: string;
-  readonly normalization: string;
 }
 
 /**
@@ -20,7 +19,7 @@ export function defaultsFor({ host, methods, batch, accumulate }: RunConfig, ima
   const rate = (base: number, reference: number) => scaleLinearly(base, global, reference);
   const sgd = (learningRate: number): Part => ({ name: 'sgd', learningRate, momentum: 0.9, weightDecay: 5e-4 });
   const cosine: Part = { name: 'cosine' };
-  const common = { schedule: cosine, recipe: 'mocoCifarDemo', normalization: 'cifar10' };
+  const common = { schedule: cosine, recipe: 'lightlyCifar' };
   const queueSize = queueFor(images, batch);
   const constant = { base: 0.99, kind: 'constant' };
   const byHost: Readonly<Record<string, RecipeDefaults>> = {

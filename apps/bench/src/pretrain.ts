@@ -95,7 +95,7 @@ async function assemble({ config, output }: PretrainOptions): Promise<Parts> {
       plugins: config.methods.map(makeMethod),
       optimizer,
       schedule: makeSchedule(optimizer.learningRate, config.schedule ?? defaults.schedule),
-      recipes: makeRecipes(config.recipe ?? defaults.recipe, normalizationOf(defaults.normalization)),
+      recipes: makeRecipes(config.recipe ?? defaults.recipe, normalizationOf(config.normalization)),
       ...{ batch, accumulate, side, epochs, stepsPerEpoch, seed, runtime },
     });
     return { config, trainer, images, backend: description };

@@ -138,7 +138,7 @@ function createTrainer(flags: Flags, runtime: Runtime) {
     plugins: config.methods.map(makeMethod),
     optimizer,
     schedule: makeSchedule(optimizer.learningRate, defaults.schedule),
-    recipes: makeRecipes(defaults.recipe, normalizationOf(defaults.normalization)),
+    recipes: makeRecipes(defaults.recipe, normalizationOf(config.normalization)),
     ...{ batch, side, epochs: 1, stepsPerEpoch: 1_000_000, seed: 1, runtime },
   });
   const trained = trainer.info.anchorViews.length;

@@ -45,6 +45,7 @@ export function pretrainCommand(context: Context): Command {
     .option('--backbone <name>', `encoder: ${names.backbones.join(', ')}`)
     .option('--width <factor>', 'width of a ResNet as a share of the usual one', number)
     .option('--recipe <name>', "augmentation recipe; default: the host's")
+    .option('--normalization <set>', `channel statistics: ${names.normalizations.join(', ')}`)
     .option('--side <pixels>', 'input side', number)
     .option('--batch <n>', 'images in a batch', number)
     .option('--accumulate <n>', 'micro-batches in an optimiser step', number)
