@@ -52,9 +52,9 @@ export type GivenVitOptions = { readonly [K in keyof VitOptions]?: VitOptions[K]
 
 /** 192 channels, depth 12, 12 heads; 5.5 M weights at patch 16. */
 export const vitTiny = (options: GivenVitOptions = {}): CountedBackbone => build('vitTiny', { dim: 192, ...options });
-/** 384 channels, depth 12, 12 heads; 21.7 M weights at patch 16. */
+/** 384 channels, depth 12, 12 heads; 21.6 M weights at patch 16. */
 export const vitSmall = (options: GivenVitOptions = {}): CountedBackbone => build('vitSmall', options);
-/** 768 channels, depth 12, 12 heads; 85.8 M weights at patch 16. */
+/** 768 channels, depth 12, 12 heads; 85.7 M weights at patch 16. */
 export const vitBase = (options: GivenVitOptions = {}): CountedBackbone => build('vitBase', { dim: 768, ...options });
 /**
  * Vision transformer in MoCo v3's form (Chen et al. 2021; spec "hosts" section 2): patch projection, class token, fixed sine-cosine
