@@ -1,4 +1,4 @@
-import { integerAtLeast, type OptionIssue, oneOf, resolveOptions } from '@contrastive/core';
+import { integerAtLeast, type OptionIssue, oneOf, resolveOptions, within } from '@contrastive/core';
 import type { Whitening } from './whitening/whiten.js';
 
 /** Options of {@link wmse}. "Official code" is the authors' PyTorch code; "ours" marks what it does not have. */
@@ -77,9 +77,7 @@ const check = (o: ResolvedWmseOptions): readonly OptionIssue[] => [
   ...oneOf(o, 'runningStats', [true, false]),
   ...integerAtLeast(0, o, 'channelGroups'),
   ...integerAtLeast(1, o, 'newtonSteps'),
-  ...(o.newtonSteps > 10
-    ? [{ option: 'newtonSteps', problem: `must be at most 10, but is ${o.newtonSteps}: it diverges` }]
-    : []),
+  ...within(1, 10, o, 'newtonSteps'),
   ...oneOf(o, 'allowSmallSlice', [true, false]),
   ...combinationIssues(o),
 ];

@@ -5,7 +5,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { givenRows } from '../parity/given-rows.js';
-import { recipe, runSteps, trainerOf } from '../test/run.js';
+import { batchFor, recipe, runSteps, trainerOf } from '../test/run.js';
 import { wmseHead } from './head.js';
 import { resolveWmse, type WmseOptions } from './options.js';
 import { wmse } from './wmse.js';
@@ -241,7 +241,6 @@ describe('wmse in a trainer', () => {
 
   it('lets the loss fall on a batch that is shown again and again', async () => {
     const trainer = trainerOf(hosts.simclr(), [wmse()]);
-    const { batchFor } = await import('../test/run.js');
     const same = batchFor(trainer, 3);
     const losses: number[] = [];
     for (let i = 0; i < 25; i++) losses.push((await trainer.step([same])).metrics.loss!);

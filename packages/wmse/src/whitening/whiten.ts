@@ -118,7 +118,10 @@ function zcaRows(x: tf.Tensor3D, factors: Factors): tf.Tensor3D {
   return op(x) as tf.Tensor3D;
 }
 
-/** Newton-Schulz: Σ_N = S / tr S, P ← ½ (3P − P³ Σ_N), W = P / √tr S. */
+/**
+ * Newton-Schulz, W = P / √tr S with P ← ½ (3P − P³ Σ_N), Σ_N = S / tr S, P₀ = I. Run as the coupled pair Y = Σ_N P, which gives the
+ * same P but does not amplify rounding errors: the uncoupled form diverges in float32 where features are nearly dependent.
+ */
 function newton(x: tf.Tensor3D, eps: number, steps: number): Whitened {
   const [, w, k] = x.shape;
   const mean = tf.mean(x, 1) as tf.Tensor2D;
@@ -128,12 +131,12 @@ function newton(x: tf.Tensor3D, eps: number, steps: number): Whitened {
   const shrunk = tf.add(tf.mul(covariance, 1 - eps), tf.mul(identity, eps));
   const trace = tf.sum(tf.mul(shrunk, identity), [1, 2], true);
   const normalized = tf.div(shrunk, trace);
-  let p: tf.Tensor = tf.add(tf.zerosLike(normalized), identity);
+  let [y, p]: tf.Tensor[] = [normalized, tf.add(tf.zerosLike(normalized), identity)];
   for (let step = 0; step < steps; step++) {
-    const cube = tf.matMul(tf.matMul(p, p), p);
-    p = tf.div(tf.sub(tf.mul(3, p), tf.matMul(cube, normalized)), 2);
+    const half = tf.div(tf.sub(tf.mul(3, identity), tf.matMul(p!, y!)), 2);
+    [y, p] = [tf.matMul(y!, half), tf.matMul(half, p!)];
   }
-  const rows = tf.matMul(centered, tf.div(p, tf.sqrt(trace)), false, true) as tf.Tensor3D;
+  const rows = tf.matMul(centered, tf.div(p!, tf.sqrt(trace)), false, true) as tf.Tensor3D;
   return {
     rows,
     mean: stopGradient(mean),
