@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { isImageName } from './decode.js';
 import { DataError, reason } from './errors.js';
+import type { LabelRows } from './layout.js';
 
 /**
  * Reads a labels file: one row an image, `path,label`; further columns, a header and blank lines are passed over, fields may be
@@ -8,7 +9,7 @@ import { DataError, reason } from './errors.js';
  *
  * @throws DataError `IO` if it cannot be read, `DATA` on a row without a label or two labels for one image.
  */
-export async function readLabelsCsv(path: string): Promise<ReadonlyMap<string, string>> {
+export async function readLabelsCsv(path: string): Promise<LabelRows> {
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
     throw new DataError('IO', `The labels file ${path} cannot be read: ${reason(cause)}.`, { cause });
   });

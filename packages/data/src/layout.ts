@@ -1,6 +1,6 @@
 import { DataError } from './errors.js';
 
-/** Where labels come from: the first folder below the split (default), nowhere, or a CSV file's rows. */
+/** Classes by file name, from a labels file. */
 export type LabelRows = ReadonlyMap<string, string>;
 
 /** Which of the listed files belong to the data set, and their classes. */

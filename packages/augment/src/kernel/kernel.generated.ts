@@ -1,4 +1,4 @@
-// Made from assembly/kernel.ts by scripts/build-wasm.mjs; do not edit.
+// Made from assembly/kernel.ts by scripts/build-wasm.ts; do not edit.
 
 /** The SIMD kernel's WebAssembly module (5163 bytes). */
 export const KERNEL_BASE64 =

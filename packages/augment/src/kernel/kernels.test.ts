@@ -3,7 +3,7 @@ import { Rng } from '@contrastive/core';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { applyPil } from '../../parity/pil-kernel.js';
-import { generate } from '../../scripts/build-wasm.mjs';
+import { generate } from '../../scripts/build-wasm.js';
 import { centerCropOp, drawView } from '../draw.js';
 import * as recipes from '../recipes.js';
 import { createJsKernel } from './js-kernel.js';

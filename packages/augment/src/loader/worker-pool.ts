@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { SslError } from '@contrastive/core';
-import { type Executor, readEach } from './executor.js';
+import { type Executor, type RenderJob, readEach } from './executor.js';
 import type { RenderSettings } from './renderer.js';
 import type { ImageSource } from './source.js';
 import type { WorkerReply, WorkerRequest, WorkerSetup } from './worker.js';
@@ -92,7 +92,7 @@ class WorkerPool implements Executor {
     return { job, done };
   }
 
-  async render({ slot, epoch, ids }: { slot: number; epoch: number; ids: Int32Array }): Promise<void> {
+  async render({ slot, epoch, ids }: RenderJob): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#source.pixels === undefined) return this.#renderDecoded(slot, epoch, ids);
     // Every worker answers every batch, even if nothing was left to take: then the slot's cursor can be used again.
