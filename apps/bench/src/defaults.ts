@@ -14,7 +14,11 @@ export interface RecipeDefaults {
  * weight decay 5e-4 on everything, cosine per epoch, no warm-up, no blur, EMA momentum 0.99 (spec "hosts" section 10, last row). A published recipe
  * is chosen by naming optimiser, schedule and recipe in a configuration file.
  */
-export function defaultsFor({ host, methods, batch, accumulate }: RunConfig, images: number): RecipeDefaults {
+export function defaultsFor(
+  { host, methods, batch, accumulate }: RunConfig,
+  images: number,
+  channels: number,
+): RecipeDefaults {
   const global = batch * accumulate;
   const rate = (base: number, reference: number) => scaleLinearly(base, global, reference);
   const sgd = (learningRate: number): Part => ({ name: 'sgd', learningRate, momentum: 0.9, weightDecay: 5e-4 });
@@ -33,7 +37,11 @@ export function defaultsFor({ host, methods, batch, accumulate }: RunConfig, ima
       host: { name: 'densecl', queueSize, temperature: 0.2, momentum: constant },
       optimizer: sgd(rate(0.06, 256)),
     },
-    simclr: { ...common, host: { name: 'simclr', temperature: 0.5 }, optimizer: sgd(rate(0.06, 128)) },
+    simclr: {
+      ...common,
+      host: { name: 'simclr', hidden: channels, temperature: 0.5 },
+      optimizer: sgd(rate(0.06, 128)),
+    },
     byol: { ...common, host: { name: 'byol', momentum: constant }, optimizer: sgd(rate(0.06, 128)) },
     nnclr: { ...common, host: { name: 'nnclr', queueSize }, optimizer: sgd(rate(0.06, 128)) },
     mocov3: { ...common, host: { name: 'mocov3' }, optimizer: sgd(rate(0.06, 128)) },

@@ -86,12 +86,13 @@ async function assemble({ config, output }: PretrainOptions): Promise<Parts> {
   if (notice !== undefined) output.message(notice);
   const images = await openData(config, output);
   try {
-    const defaults = defaultsFor(config, images.count);
+    const backbone = makeBackbone(config.backbone, side);
+    const defaults = defaultsFor(config, images.count, backbone.channels);
     const stepsPerEpoch = Math.floor(images.count / (batch * accumulate));
     if (stepsPerEpoch === 0) throw tooFewImages(images.count, batch, accumulate);
     const optimizer = makeOptimizer(config.optimizer ?? defaults.optimizer);
     const trainer = new Trainer({
-      host: makeHost(defaults.host, makeBackbone(config.backbone, side)),
+      host: makeHost(defaults.host, backbone),
       plugins: config.methods.map(makeMethod),
       optimizer,
       schedule: makeSchedule(optimizer.learningRate, config.schedule ?? defaults.schedule),

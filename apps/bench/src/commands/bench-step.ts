@@ -130,8 +130,8 @@ function createTrainer(flags: Flags, runtime: Runtime) {
     },
     'options',
   );
-  const defaults = defaultsFor(config, 50_000);
   const backbone = makeBackbone(config.backbone, side);
+  const defaults = defaultsFor(config, 50_000, backbone.channels);
   const optimizer = makeOptimizer(defaults.optimizer);
   const trainer = new Trainer({
     host: makeHost(defaults.host, backbone),
