@@ -41,7 +41,8 @@ for (const { protocol, top1 } of [knn!, five, { protocol: 'logistic C=1', top1: 
 }
 
 const probes = [];
-for (const seed of [0, 1, 2]) probes.push(await evaluateProbe(train, test, PROBE_RECIPES.light, { seed }));
+for (const seed of [0, 1, 2])
+  probes.push(await evaluateProbe(train, test, PROBE_RECIPES.light, { seed, batchSize: 4 }));
 const { mean, halfWidth } = meanInterval(probes.map((probe) => probe.top1.value));
 console.log(`${PROBE_RECIPES.light.name}, 3 seeds: ${mean.toFixed(3)} ± ${halfWidth!.toFixed(3)}`);
 
