@@ -1,5 +1,5 @@
 import { createRing, Rng, type State, scoreTerms } from '@contrastive/core';
-import { byol, moco, mocoV3, simclr, simsiam } from '@contrastive/hosts';
+import { byol, moco, mocoV3, nnclr, simclr, simsiam } from '@contrastive/hosts';
 import { expectClose, seededRows, tinyBackbone, valuesOf } from '@contrastive/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
@@ -177,6 +177,7 @@ const hosts = {
   mocoV3: () => mocoV3(small),
   simsiam: () => simsiam({ ...small }),
   byol: () => byol({ ...small }),
+  nnclr: () => nnclr({ ...small, supportSize: 8 }),
 } as const;
 
 describe.each(Object.entries(hosts))('reco over %s', (_, host) => {
@@ -207,6 +208,16 @@ describe.each(Object.entries(hosts))('reco over %s', (_, host) => {
       return reports.map((r) => r.metrics.loss);
     };
     expect(await losses([reco({ lambdaGlobal: 0, lambdaLocal: 0 })])).toEqual(await losses([]));
+  });
+
+  it.each([{ lambdaLocal: 0 }, { lambdaGlobal: 0 }])('moves the encoder by one term alone: %j', async (options) => {
+    const trainer = trainerOf(host(), [reco({ hostLoss: false, bankSize: 8, ...options })]);
+    const kernel = trainer.variables['online/backbone/conv/kernel']!;
+    const before = valuesOf(kernel);
+    await runSteps(trainer, 1);
+    const moved = valuesOf(kernel).map((v, i) => Math.abs(v - before[i]!));
+    expect(Math.max(...moved)).toBeGreaterThan(1e-4);
+    trainer.dispose();
   });
 
   it('keeps its rings across a checkpoint, bit by bit', async () => {

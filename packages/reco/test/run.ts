@@ -28,7 +28,7 @@ export const trainerOf = (host: AnyHost, plugins: readonly AnyPlugin[], seed = 1
   new Trainer({
     host,
     plugins,
-    optimizer: sgd({ learningRate: 0.05 }),
+    optimizer: sgd({ learningRate: 0.05, weightDecay: 0 }),
     schedule: () => 0.05,
     batch: BATCH,
     side: SIDE,
