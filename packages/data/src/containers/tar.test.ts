@@ -65,6 +65,16 @@ describe('readTar', () => {
     expect(await entries(await store('evil.tar', bytes))).toEqual([['a..b/fine.jpg', 'y']]);
   });
 
+  it('refuses a file that claims to be huge before reading it', async () => {
+    const tar = pack();
+    tar.entry({ name: 'huge.jpg', size: 300_000_000 });
+    const header = (await tar[Symbol.asyncIterator]().next()).value as Buffer;
+    tar.destroy();
+    await expect(store('huge.tar', header).then(entries)).rejects.toThrow(
+      'huge.jpg has 300000000 bytes, more than the limit',
+    );
+  });
+
   it('says which archive is damaged', async () => {
     const bytes = await archive([['a.jpg', 'x'.repeat(5000)]]);
     const packed = gzipSync(bytes);
