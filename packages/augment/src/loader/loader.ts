@@ -16,7 +16,7 @@ export interface LoaderOptions extends Omit<SamplerOptions, 'count'> {
   readonly side: number;
   /** Worker threads; default 1. With 0 the views are made on the calling thread. The bytes of a batch do not depend on it. */
   readonly workers?: number;
-  /** Batches made ahead; default 2. */
+  /** Batches made ahead; default 2. Memory: (prefetch + 1) · views · batch · side² · 12 bytes. */
   readonly prefetch?: number;
 }
 
