@@ -14,6 +14,12 @@ test('dense multiplies the last axis and adds the bias', () => {
   expectClose(y, [14, 26, 16, 28]);
 });
 
+test.each([true, false])('dense has the gradients of its formula (bias: %s)', (hasBias) => {
+  const upstream = seededTensor([2, 2, 4], 5);
+  const xs = [seededTensor([2, 2, 3], 6), seededTensor([3, 4], 7), ...(hasBias ? [seededTensor([4], 8)] : [])];
+  expectGradients((x, kernel, bias) => tf.sum(tf.mul(dense(x!, kernel!, bias), upstream)), xs);
+});
+
 test('equal queries and keys mix all values alike', () => {
   const qk = tf.zeros([1, 3, 4]);
   const v = seededTensor([1, 3, 2], 1);

@@ -29,7 +29,8 @@ export function withGradient(
   const op = tf.customGrad((...args) => {
     const save = args[args.length - 1] as tf.GradSaveFunc;
     const { value, gradients } = f(args.slice(0, -1) as tf.Tensor[], save);
-    return { value, gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => gradients(dy, saved) };
+    // tfjs tidies the gradients of its own kernels, but not these: without `tidy` their intermediates live until the whole backward pass ends.
+    return { value, gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => tf.tidy(() => gradients(dy, saved)) };
   });
   return op(...inputs);
 }
