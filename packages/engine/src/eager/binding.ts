@@ -1,6 +1,7 @@
 import { SslError } from '@contrastive/core';
 import type { CApi, Pointer } from '../native/c-api.js';
 import { DT } from '../native/dtype.js';
+import { OpDefs, splitInputs } from '../native/op-defs.js';
 import { checkStatus } from '../native/status.js';
 import { allocate, allocateStrings, type NativeValue, readTensor } from '../native/tensor.js';
 import { cString, setAttribute } from './attributes.js';
@@ -38,6 +39,8 @@ export class EagerBinding implements TfjsBinding {
   readonly TF_ATTR_RESOURCE = ATTR.resource;
   readonly TF_Version: string;
 
+  /** Signatures of all operations. */
+  readonly opDefs: OpDefs;
   readonly #handles = new Map<number, Pointer>();
   readonly #status: Pointer;
   readonly #count = new Int32Array(1);
@@ -50,6 +53,7 @@ export class EagerBinding implements TfjsBinding {
     readonly context: EagerContext,
   ) {
     this.TF_Version = api.version();
+    this.opDefs = new OpDefs(api);
     this.#status = api.newStatus();
   }
 
@@ -118,7 +122,12 @@ export class EagerBinding implements TfjsBinding {
   executeOp(name: string, attrs: readonly OpAttr[], inputs: readonly number[], outputs: number): TensorMetadata[] {
     if (this.#recorder !== undefined) return this.#recorder.executeOp(name, attrs, inputs);
     const { api } = this;
-    const handles = inputs.map((id) => this.#handle(id));
+    const def = this.opDefs.get(name);
+    const handles = splitInputs(
+      name,
+      def,
+      inputs.map((id) => this.#handle(id)),
+    ).flat();
     const op = api.newOp(this.context.pointer, cString(name), this.#status);
     checkStatus(api, this.#status, name);
     try {
@@ -126,7 +135,7 @@ export class EagerBinding implements TfjsBinding {
         api.opAddInput(op!, handle, this.#status);
         checkStatus(api, this.#status, name);
       }
-      for (const attr of attrs) setAttribute(api, op!, attr, this.#status);
+      for (const attr of attrs) setAttribute(api, op!, attr, def.attrs.get(attr.name), this.#status);
       if (outputs > this.#results.length) this.#results = new BigUint64Array(outputs);
       this.#count[0] = outputs;
       api.execute(op!, this.#results, this.#count, this.#status);

@@ -30,7 +30,7 @@ export class Recorder implements OpRecorder {
     readonly binding: EagerBinding,
     readonly onCapture: (id: number) => void = () => {},
   ) {
-    this.#shapes = new ShapeGraph(binding.api);
+    this.#shapes = new ShapeGraph(binding.api, binding.opDefs);
   }
 
   dispose(): void {

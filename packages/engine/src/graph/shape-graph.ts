@@ -1,11 +1,11 @@
 import { SslError } from '@contrastive/core';
 import type { CApi, OutputRef, Pointer } from '../native/c-api.js';
 import { bufferBytes } from '../native/memory.js';
+import { type OpDefs, splitInputs } from '../native/op-defs.js';
 import { readFields, textOf } from '../native/protobuf.js';
 import { outputArray } from '../native/session.js';
 import { checkStatus } from '../native/status.js';
 import type { TensorSpec } from './node.js';
-import { type OpDef, readOpDefs, splitInputs } from './op-defs.js';
 
 /** An operation that was added to the graph. */
 export interface AddedOp {
@@ -25,12 +25,13 @@ const OPAQUE_OUTPUTS: Readonly<Record<string, number>> = { FusedBatchNormV3: 5 }
 export class ShapeGraph {
   readonly #graph: Pointer;
   readonly #status: Pointer;
-  readonly #defs: Map<string, OpDef>;
 
-  constructor(readonly api: CApi) {
+  constructor(
+    readonly api: CApi,
+    readonly opDefs: OpDefs,
+  ) {
     this.#graph = api.newGraph();
     this.#status = api.newStatus();
-    this.#defs = readOpDefs(api);
   }
 
   dispose(): void {
@@ -41,10 +42,9 @@ export class ShapeGraph {
   /** @throws SslError `BACKEND` if the operation does not accept the inputs; `NOT_RECORDABLE` if a shape depends on values. */
   add(name: string, op: string, attrs: ReadonlyMap<string, Uint8Array>, inputs: readonly OutputRef[]): AddedOp {
     const { api } = this;
-    const def = this.#defs.get(op);
-    if (def === undefined) throw new SslError('BACKEND', `TensorFlow ${api.version()} has no operation ${op}.`);
+    const def = this.opDefs.get(op);
     const description = api.newOperation(this.#graph, op, name);
-    for (const input of splitInputs(def, inputs)) {
+    for (const input of splitInputs(op, def, inputs)) {
       if (Array.isArray(input)) api.addInputList(description, outputArray(input), input.length);
       else if (input !== undefined) api.addInput(description, input);
     }

@@ -61,6 +61,7 @@ export interface Field {
 export function* readFields(bytes: Uint8Array): Generator<Field> {
   let at = 0;
   const readVarint = (): bigint => {
+    if (bytes[at]! < 128) return BigInt(bytes[at++]!);
     let value = 0n;
     for (let shift = 0n; ; shift += 7n) {
       const byte = bytes[at++]!;
