@@ -5,7 +5,7 @@ import { type Batch, cosineRate, hostInts, hostTensor, Rng, sgd, Trainer, type V
 import { ft, scoreRecorder } from '@contrastive/ft';
 import { moco } from '@contrastive/hosts';
 
-const [batch, side] = [8, 32];
+const [batch, side] = [4, 16];
 const recipe: ViewRecipe = { name: 'flip', steps: [{ op: 'flip', p: 0.5 }], mean: [0, 0, 0], std: [1, 1, 1] };
 const trainer = new Trainer({
   host: moco({ backbone: resnet18({ stem: 'cifar', width: 0.125 }), queueSize: 64 }),
@@ -22,7 +22,7 @@ const pixels = () =>
     Float32Array.from({ length: batch * side * side * 3 }, () => rng.normal()),
   );
 for (let step = 0; step < 3; step++) {
-  const images: Batch = { images: { view1: pixels(), view2: pixels() }, ids: hostInts([0, 1, 2, 3, 4, 5, 6, 7]) };
+  const images: Batch = { images: { view1: pixels(), view2: pixels() }, ids: hostInts([0, 1, 2, 3]) };
   const { metrics } = await trainer.step([images], { record: true });
   const [raw, transformed] = [metrics['scores/global/raw/posMean'], metrics['scores/global/transformed/posMean']];
   console.log(`loss ${metrics.loss?.toFixed(3)}, positive score ${raw?.toFixed(3)} → ${transformed?.toFixed(3)}`);

@@ -1,4 +1,4 @@
-import { type Comparison, type SharedBlock, SslError, type StepIo } from '@contrastive/core';
+import { type Branch, type Comparison, type SharedBlock, SslError, type StepIo } from '@contrastive/core';
 import * as tf from '@tensorflow/tfjs-core';
 
 /**
@@ -16,7 +16,7 @@ export function regionHosts(
   views: readonly string[],
 ): readonly Comparison[] {
   const own = comparisons.filter((c) => c.anchors === online.view(c.from).embedding);
-  const oriented = own.length > 0 ? own : comparisons.map((c) => turned(c, online.view(c.to).embedding));
+  const oriented = own.length > 0 ? own : comparisons.map((c) => turned(c, online));
   const used = oriented.filter((c) => views.includes(c.from));
   if (used.length === 0) {
     throw new SslError('INCOMPATIBLE', `[regioncl] no comparison of the host starts from ${views.join(' or ')}.`, {
@@ -28,7 +28,7 @@ export function regionHosts(
   return used.map((c) => ({ ...c, share: c.share * scale }));
 }
 
-function turned(c: Comparison, anchors: tf.Tensor2D): Comparison {
+function turned(c: Comparison, online: Branch): Comparison {
   if (c.positives.kind !== 'paired' || c.positives.rows.shape[1] !== 1) {
     throw new SslError('INCOMPATIBLE', `[regioncl] the anchors of ${c.from} → ${c.to} are not the online network's.`, {
       hint: 'RegionCL needs image-level comparisons of online rows with one positive each; name another one as term.',
@@ -39,7 +39,7 @@ function turned(c: Comparison, anchors: tf.Tensor2D): Comparison {
   const others: SharedBlock = { kind: 'shared', rows, mask };
   return {
     ...c,
-    ...{ from: c.to, to: c.from, anchors },
+    ...{ from: c.to, to: c.from, anchors: online.view(c.to).embedding },
     positives: { kind: 'paired', rows: tf.expandDims(rows, 1) as tf.Tensor3D },
     negatives: c.negatives.length > 0 ? [others] : [],
   };
