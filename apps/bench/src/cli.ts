@@ -1,3 +1,4 @@
+import { SslError } from '@contrastive/core';
 import { Command, CommanderError } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
 import { benchStepCommand } from './commands/bench-step.js';
@@ -20,11 +21,9 @@ export interface Context {
  */
 export async function main(args: readonly string[]): Promise<number> {
   const context: Context = { exitCode: 0 };
-  const program = new Command('contrastive')
+  const program = quiet(new Command('contrastive'))
     .description('Self-supervised pretraining of image encoders: pretrain, evaluate, compare and report.')
-    .version(manifest.version)
-    .exitOverride()
-    .showHelpAfterError('(see contrastive --help)');
+    .version(manifest.version);
   for (const add of [
     setupCommand,
     doctorCommand,
@@ -33,14 +32,19 @@ export async function main(args: readonly string[]): Promise<number> {
     quickstartCommand,
     benchStepCommand,
   ]) {
-    const command = add(context);
-    program.addCommand(command.exitOverride());
+    program.addCommand(quiet(add(context)));
   }
   try {
     await program.parseAsync(args, { from: 'user' });
     return context.exitCode;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    return reportError(error, { json: args.includes('--json') });
+    if (!(error instanceof CommanderError)) return reportError(error, { json: args.includes('--json') });
+    if (error.exitCode === 0) return 0;
+    if (error.code === 'commander.help') return 2; // no command was given; the help has been shown
+    const usage = new SslError('USAGE', error.message.replace(/^error: /, ''), { hint: '(see contrastive --help)' });
+    return reportError(usage, { json: args.includes('--json') });
   }
 }
+
+/** Leaves errors to `main`, which reports all errors the same way. */
+const quiet = (command: Command): Command => command.exitOverride().configureOutput({ outputError: () => undefined });

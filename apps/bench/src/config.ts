@@ -15,14 +15,24 @@ const part = z.union([
 ]);
 export type Part = { readonly name: string } & { readonly [option: string]: unknown };
 
+/** As `part`; without a name the options change the default part, for example `{ learningRate: 0.1 }`. */
+const settings = z.union([
+  z
+    .string()
+    .min(1)
+    .transform((name): PartSettings => ({ name })),
+  z.looseObject({ name: z.string().min(1).optional() }),
+]);
+export type PartSettings = { readonly name?: string | undefined } & { readonly [option: string]: unknown };
+
 const count = z.int().positive();
 
 /** Configuration of one pretraining run: what `config.json` records and `--config` reads. */
 export const runConfigSchema = z.strictObject({
   /** Folder of images, tar file, or `cifar10-mini` (embedded). */
   data: z.string().min(1),
-  /** Sub-set of the data, where it has such folders. */
-  split: z.string().min(1).default('train'),
+  /** `train`, `test`, `all` or a top folder of the data; default: `train` if there is such a folder, else everything. */
+  split: z.string().min(1).optional(),
   /** Folder of the decoded-image cache; default: the user's cache folder. */
   cache: z.string().min(1).optional(),
   /** Share of unreadable images above which the run is refused. */
@@ -36,15 +46,17 @@ export const runConfigSchema = z.strictObject({
   normalization: z.string().min(1).default('imagenet'),
   /** Input side in pixels. */
   side: count.default(32),
-  batch: count.default(128),
+  /** Images in a micro-batch; one image has no other to be told from. */
+  batch: z.int().min(2).default(128),
   /** Micro-batches per optimiser step. */
   accumulate: count.default(1),
   /** Passes over the data; 0 writes the encoder as it was initialised, the baseline of an evaluation. */
   epochs: z.int().min(0).default(20),
   seed: z.int().min(0).default(1),
   /** Default: the host's. */
-  optimizer: part.optional(),
-  schedule: part.optional(),
+  optimizer: settings.optional(),
+  /** Default: the host's. */
+  schedule: settings.optional(),
   precision: z.enum(['f32', 'bf16']).default('f32'),
   mode: z.enum(['compiled', 'eager']).default('compiled'),
   backend: z.enum(['auto', 'tensorflow', 'wasm']).default('auto'),
@@ -66,24 +78,26 @@ export type RunConfigInput = z.input<typeof runConfigSchema>;
 /**
  * Checks a configuration and fills in defaults.
  *
- * @param source who gave it, for messages. @throws SslError `BAD_OPTION` listing every problem; an unknown key suggests the nearest.
+ * @param sourceOf who gave a field, for messages: a file's name, or the flag.
+ * @throws SslError `BAD_OPTION` listing every problem; an unknown key suggests the nearest.
  */
-export function parseConfig(input: unknown, source: string): RunConfig {
+export function parseConfig(input: unknown, sourceOf: (field: string) => string): RunConfig {
   const result = runConfigSchema.safeParse(input);
   if (result.success) return result.data;
-  throw new SslError('BAD_OPTION', result.error.issues.flatMap((issue) => explain(issue, source)).join('\n'));
+  throw new SslError('BAD_OPTION', `${result.error.issues.flatMap((issue) => explain(issue, sourceOf)).join('; ')}.`);
 }
 
-function explain(issue: z.core.$ZodIssue, source: string): string[] {
+function explain(issue: z.core.$ZodIssue, sourceOf: (field: string) => string): string[] {
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => {
-      const near = nearest(key, Object.keys(runConfigSchema.shape));
-      const advice = near === undefined ? '' : `; did you mean ${near}?`;
-      return `${source}: ${key} is not an option${advice}`;
+      const fields = Object.keys(runConfigSchema.shape);
+      const near = nearest(key, fields);
+      const advice = near === undefined ? `there are ${fields.join(', ')}` : `did you mean ${near}?`;
+      return `${sourceOf(key)}: ${key} is not an option; ${advice}`;
     });
   }
   const path = issue.path.join('.');
-  return [`${source}: ${path === '' ? 'the configuration' : path}: ${issue.message}`];
+  return [`${sourceOf(String(issue.path[0] ?? ''))}: ${path === '' ? 'the configuration' : path}: ${issue.message}`];
 }
 
 /** Reads a YAML or JSON file. @throws SslError `IO`, `USAGE`. */
@@ -101,6 +115,7 @@ export function readConfigFile(path: string): Record<string, unknown> {
     throw new SslError(
       'USAGE',
       `${path} is not valid ${extname(path) === '.json' ? 'JSON' : 'YAML'}: ${(error as Error).message}`,
+      { hint: 'Correct the file.', cause: error },
     );
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
@@ -130,17 +145,31 @@ export function applySetting(config: Record<string, unknown>, setting: string): 
     config[first] = { ...asPart(config[first], first, setting), [option]: value };
     return;
   }
-  const methods = (config.methods ?? []) as unknown[];
+  const methods = Array.isArray(config.methods) ? (config.methods as unknown[]) : [];
   const index = methods.findIndex((m) => asPart(m, 'methods', setting).name === first);
-  if (index === -1)
-    throw new SslError('USAGE', `--set ${setting}: ${first} is neither an option nor one of the methods.`);
+  if (index === -1) {
+    const known = [...Object.keys(PARTS), ...methods.map((m) => String(asPart(m, 'methods', setting).name))];
+    const near = nearest(first, known);
+    throw new SslError('USAGE', `--set ${setting}: ${first} is neither a part of this run nor one of its methods.`, {
+      hint: near === undefined ? `There are ${known.join(', ')}.` : `Did you mean ${near}?`,
+    });
+  }
   config.methods = methods.map((m, i) => (i === index ? { ...asPart(m, 'methods', setting), [option]: value } : m));
 }
+
+/** Parts whose options can be set, and what is set where none is named. */
+const PARTS: Readonly<Record<string, Record<string, unknown>>> = {
+  host: { name: 'moco' },
+  backbone: { name: 'resnet18' },
+  optimizer: {},
+  schedule: {},
+};
+const partNames = () => [...Object.keys(PARTS), 'the methods'].join(', ');
 
 function asPart(value: unknown, name: string, setting: string): Record<string, unknown> {
   if (typeof value === 'string') return { name: value };
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  const fallback: Record<string, Record<string, unknown>> = { host: { name: 'moco' }, backbone: { name: 'resnet18' } };
-  if (value === undefined && fallback[name] !== undefined) return fallback[name];
-  throw new SslError('USAGE', `--set ${setting}: name the ${name} first, for example --${name} NAME.`);
+  const fallback = PARTS[name];
+  if (value === undefined && fallback !== undefined) return fallback;
+  throw new SslError('USAGE', `--set ${setting}: ${name} is not a part with options; there are ${partNames()}.`);
 }

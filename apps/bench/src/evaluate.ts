@@ -4,8 +4,7 @@ import type { ImageSet } from '@contrastive/data';
 import { defaultK, extractLabelled, type KnnResult, type LabelledFeatures, weightedKnn } from '@contrastive/evaluate';
 import * as tf from '@tensorflow/tfjs-core';
 import type { LoadedEncoder } from './encoder-file.js';
-import { openData } from './image-data.js';
-import type { ProgressOutput } from './progress.js';
+import { type DataOutput, openData } from './image-data.js';
 
 /** Where the images of an evaluation come from: the bank (training images) and the test images, both with labels. */
 export interface EvaluationData {
@@ -23,28 +22,43 @@ export interface EvaluationDataOptions {
   readonly maxUnreadable: number;
 }
 
-/** @throws SslError `DATA` if the data has no labels, or no test images. */
-export async function openEvaluationData(
-  options: EvaluationDataOptions,
-  output: Pick<ProgressOutput, 'message'>,
-): Promise<EvaluationData> {
-  const bank = await openData({ ...options, split: 'train' }, output);
+/** Training and test images of `data`. @throws SslError `DATA` if it has no labels, or no test images. */
+export async function openEvaluationData(options: EvaluationDataOptions, output: DataOutput): Promise<EvaluationData> {
+  const { data, cache, labels, side, maxUnreadable } = options;
+  const open = (split: string | undefined) => openData({ data, cache, labels, side, maxUnreadable, split }, output);
+  const bank = await open(undefined);
   try {
-    const test = await openData({ ...options, split: 'test' }, output);
+    const test = await open('test');
     const close = async () => {
       await Promise.all([bank.close(), test.close()]);
     };
-    if (bank.labels === undefined || test.labels === undefined) {
-      await close();
-      throw new SslError('DATA', `${options.data} has no labels, which kNN needs.`, {
-        hint: 'Give class folders, or a CSV file of path,label rows by --labels.',
-      });
+    try {
+      return { bank, test: { ...test, labels: commonLabels(data, bank, test) }, close };
+    } catch (error) {
+      await test.close();
+      throw error;
     }
-    return { bank, test, close };
   } catch (error) {
     await bank.close();
     throw error;
   }
+}
+
+/** Classes of the test images, numbered as those of the training images: each split numbers its own. */
+function commonLabels(data: string, bank: ImageSet, test: ImageSet): Int32Array {
+  if (bank.labels === undefined || test.labels === undefined) {
+    throw new SslError('DATA', `${data} has no labels, which kNN needs.`, {
+      hint: 'Give class folders, or a CSV file of path,label rows by --labels.',
+    });
+  }
+  const unknown = test.classNames.filter((name) => !bank.classNames.includes(name));
+  if (unknown.length > 0) {
+    throw new SslError('DATA', `${data} has test images of classes without training images: ${unknown.join(', ')}.`, {
+      hint: 'Name the class folders alike in both splits.',
+    });
+  }
+  const numbers = test.classNames.map((name) => bank.classNames.indexOf(name));
+  return test.labels.map((label) => numbers[label] ?? -1);
 }
 
 /** Pooled features of all images in evaluation mode, before the heads. */

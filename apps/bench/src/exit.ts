@@ -1,4 +1,4 @@
-import { describeError, type ErrorCode, SslError } from '@contrastive/core';
+import { type ErrorCode, SslError } from '@contrastive/core';
 
 /** Exit codes of the command: 0 done, 1 the work failed, 2 wrong use or input, 3 the tensor library is missing, 130/143 stopped by a signal. */
 const EXIT: Partial<Record<ErrorCode, number>> = {
@@ -10,14 +10,16 @@ const EXIT: Partial<Record<ErrorCode, number>> = {
   BACKEND_MISSING: 3,
 };
 
-/** Prints an error as lines a person can act on (one JSON line with `json`) and gives the exit code. */
+/** Prints an error as one line a person can act on (as JSON with `json`) and gives the exit code. */
 export function reportError(error: unknown, { json }: { readonly json: boolean }): number {
   const known = asKnown(error);
-  const code = known?.code ?? 'INTERNAL';
+  const message = oneLine(known?.message ?? (error instanceof Error ? error.message : String(error)));
+  const hint = known?.hint === undefined ? undefined : oneLine(known.hint);
   if (json) {
-    console.error(JSON.stringify({ error: { code, message: messageOf(error), hint: known?.hint } }));
+    console.error(JSON.stringify({ error: { code: known?.code ?? 'INTERNAL', message, hint } }));
   } else {
-    console.error(`error: ${known === undefined ? describeError(error) : describeKnown(known)}`);
+    console.error(`error: ${hint === undefined ? message : `${message} ${hint}`}`);
+    // Something nobody foresaw: where it happened is what a bug report needs.
     if (known === undefined && error instanceof Error) console.error(error.stack);
   }
   return known === undefined ? 1 : (EXIT[known.code as ErrorCode] ?? 1);
@@ -38,5 +40,10 @@ function asKnown(error: unknown): KnownError | undefined {
   return ours ? { code, message: error.message, hint } : undefined;
 }
 
-const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
-const describeKnown = ({ message, hint }: KnownError) => (hint === undefined ? message : `${message}\n  ${hint}`);
+/** Text of several lines as one: logs and scripts read errors by the line. */
+export const oneLine = (text: string): string =>
+  text
+    .split('\n')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
+    .join(' ');

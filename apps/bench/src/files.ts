@@ -11,6 +11,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   EROFS: 'The disk is read-only: choose another folder.',
   ENOENT: 'Check the path.',
   ENOTDIR: 'A part of the path is a file, not a folder.',
+  EEXIST: 'A file of that name is in the way: choose another folder.',
 };
 
 /** A file-system error as an error a user can act on. */
@@ -72,6 +73,9 @@ export function readJson(path: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new SslError('USAGE', `${path} is not valid JSON: ${(error as Error).message}.`, { cause: error });
+    throw new SslError('USAGE', `${path} is not valid JSON: ${(error as Error).message}.`, {
+      hint: 'Correct the file.',
+      cause: error,
+    });
   }
 }

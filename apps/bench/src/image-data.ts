@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { type ErrorCode, SslError } from '@contrastive/core';
 import { type ImageSet, openImages } from '@contrastive/data';
 import type { ProgressOutput } from './progress.js';
 
@@ -8,6 +9,7 @@ export const EMBEDDED = 'cifar10-mini';
 export interface DataOptions {
   /** Folder, archive or `cifar10-mini`. */
   readonly data: string;
+  /** Default: `train` if there is such a folder, else everything. */
   readonly split?: string | undefined;
   readonly cache?: string | undefined;
   /** Labels from a CSV file instead of folders. */
@@ -17,11 +19,13 @@ export interface DataOptions {
   readonly side: number;
 }
 
-/** Opens the images of a run and tells of those that could not be used. */
-export async function openData(options: DataOptions, output: Pick<ProgressOutput, 'message'>): Promise<ImageSet> {
+export type DataOutput = Pick<ProgressOutput, 'message' | 'status'>;
+
+/** Opens the images of a run and tells how many could not be used. @throws SslError `DATA`, `IO`, with the data's path. */
+export async function openData(options: DataOptions, output: DataOutput): Promise<ImageSet> {
   const { data, split, cache, labels, maxUnreadable, side } = options;
   const location = data === EMBEDDED ? fileURLToPath(new URL('../data/cifar10-mini.tar.gz', import.meta.url)) : data;
-  const images = await openImages(location, {
+  const opening = openImages(location, {
     ...(split === undefined ? {} : { split }),
     ...(cache === undefined ? {} : { cacheFolder: cache }),
     ...(labels === undefined ? {} : { labels: { csv: labels } }),
@@ -29,11 +33,21 @@ export async function openData(options: DataOptions, output: Pick<ProgressOutput
     shorterSide: Math.max(side, Math.round(1.15 * side)),
     maxSkipped: maxUnreadable,
     onMessage: output.message,
+    onProgress: (done, total) => output.status(`decoding images  ${done}/${total}`),
   });
-  const SHOWN = 10;
-  for (const { name, reason } of images.skipped.slice(0, SHOWN)) output.message(`skipped ${name}: ${reason}`);
-  if (images.skipped.length > SHOWN) output.message(`… and ${images.skipped.length - SHOWN} more`);
-  if (images.skipped.length > 0)
-    output.message(`${images.skipped.length} images could not be used; ${images.count} are.`);
+  const images = await opening.catch((error: unknown) => {
+    throw located(error, data);
+  });
+  const { skipped, count } = images;
+  if (skipped.length > 0) output.message(`${skipped.length} of ${count + skipped.length} images cannot be used.`);
   return images;
+}
+
+/** The error with the data's path, in the words of this command's options. */
+function located(error: unknown, data: string): unknown {
+  if (!(error instanceof Error) || !('hint' in error && 'code' in error)) return error;
+  const { code, hint, message } = error as Error & { code: ErrorCode; hint: string | undefined };
+  const advice = hint?.replace('maxSkipped', '--max-unreadable').replace('cacheFolder', '--cache');
+  const where = message.includes(data) ? message : `${data}: ${message}`;
+  return new SslError(code, where, advice === undefined ? { cause: error } : { hint: advice, cause: error });
 }

@@ -1,7 +1,17 @@
 import { constants } from 'node:os';
 
-/** Turns SIGINT and SIGTERM into an abort signal: the run ends after the step under way. A second signal ends the process at once. */
-export function onInterrupt(): { readonly signal: AbortSignal; exitCode(): number; dispose(): void } {
+/** Signals that end a run after the step under way. */
+export interface Interrupt {
+  readonly signal: AbortSignal;
+  /** From now on SIGINT and SIGTERM abort `signal` instead of ending the process; a second one ends it at once. */
+  arm(): void;
+  /** 128 + the signal's number, or 0 if there was none. */
+  exitCode(): number;
+  /** Signals end the process again. */
+  dispose(): void;
+}
+
+export function createInterrupt(): Interrupt {
   const controller = new AbortController();
   let received: NodeJS.Signals | undefined;
   const stop = (signal: NodeJS.Signals) => {
@@ -9,10 +19,12 @@ export function onInterrupt(): { readonly signal: AbortSignal; exitCode(): numbe
     received = signal;
     controller.abort();
   };
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
   return {
     signal: controller.signal,
+    arm: () => {
+      process.on('SIGINT', stop);
+      process.on('SIGTERM', stop);
+    },
     exitCode: () => (received === undefined ? 0 : 128 + constants.signals[received]),
     dispose: () => {
       process.off('SIGINT', stop);

@@ -25,41 +25,56 @@ export function duration(seconds: number): string {
 
 const BAR = 12;
 
-/** One line of at most `columns` characters: the bar shrinks away first, then what is on the right. */
-export function progressLine(p: Progress, columns: number): string {
-  const filled = Math.round((BAR * p.step) / Math.max(1, p.steps));
-  const bar = `[${'#'.repeat(filled)}${'-'.repeat(BAR - filled)}] `;
-  const parts = [
-    `epoch ${p.epoch}/${p.epochs}`,
-    `${p.step}/${p.steps}`,
-    `loss ${p.loss.toFixed(4)}`,
-    `lr ${p.learningRate.toPrecision(3)}`,
-    `${p.imagesPerSecond.toFixed(0)} img/s`,
-    `wait ${(100 * p.dataWait).toFixed(0)} %`,
-    `${duration(p.secondsLeft)} left`,
-  ];
-  const text = parts.join('  ');
-  if (bar.length + text.length <= columns) return bar + text;
-  let kept = parts;
+const partsOf = (p: Progress): string[] => [
+  `epoch ${p.epoch}/${p.epochs}`,
+  `${p.step}/${p.steps}`,
+  `loss ${p.loss.toFixed(4)}`,
+  `lr ${p.learningRate.toPrecision(3)}`,
+  `${p.imagesPerSecond.toFixed(0)} img/s`,
+  `wait ${(100 * p.dataWait).toFixed(0)} %`,
+  `${duration(p.secondsLeft)} left`,
+];
+
+/** One line of at most `columns` characters, by default as long as it gets. What does not fit goes from the right. */
+export function progressText(p: Progress, columns = Number.POSITIVE_INFINITY): string {
+  let kept = partsOf(p);
   while (kept.join('  ').length > columns && kept.length > 1) kept = kept.slice(0, -1);
   return kept.join('  ').slice(0, columns);
 }
 
-/** Where progress goes: a terminal gets one line that is written over, anything else a plain line per epoch. */
+/** As `progressText`, with a bar in front where all of it fits. */
+export function progressLine(p: Progress, columns: number): string {
+  const filled = Math.round((BAR * p.step) / Math.max(1, p.steps));
+  const full = `[${'#'.repeat(filled)}${'-'.repeat(BAR - filled)}] ${progressText(p)}`;
+  return full.length <= columns ? full : progressText(p, columns);
+}
+
+/** Where progress goes: a terminal gets one line that is written over, anything else plain lines now and then. No colours anywhere. */
 export interface ProgressOutput {
+  /** After each step: on a terminal ten times a second at most, elsewhere every half minute. */
   update(progress: Progress): void;
   /** The epoch is over: leaves a line that stays. */
-  epoch(progress: Progress, note: string): void;
+  epoch(progress: Progress): void;
   /** A line of its own, for messages. */
   message(text: string): void;
+  /** A passing state before training, for example how much of a cache is built; as often as `update`. */
+  status(text: string): void;
   end(): void;
 }
 
-/** @param stream usually `process.stderr`, so that results on standard output stay clean. */
-export function createProgress(stream: NodeJS.WriteStream): ProgressOutput {
-  const terminal = stream.isTTY === true;
-  const columns = () => Math.max(20, (stream.columns ?? 80) - 1);
-  let last = 0;
+/** Milliseconds between two lines. */
+const TERMINAL_EVERY = 100;
+const PLAIN_EVERY = 30_000;
+
+/**
+ * @param stream usually `process.stderr`, so that results on standard output stay clean.
+ * @param now a clock in milliseconds, for tests.
+ */
+export function createProgress(stream: NodeJS.WriteStream, now: () => number = Date.now): ProgressOutput {
+  const terminal = stream.isTTY === true && process.env.TERM !== 'dumb';
+  // A full last column makes some terminals wrap.
+  const columns = () => (terminal ? Math.max(20, (stream.columns ?? 80) - 1) : Number.POSITIVE_INFINITY);
+  let last = terminal ? Number.NEGATIVE_INFINITY : now();
   let open = false;
   const clear = () => {
     if (open) stream.write('\r\x1b[K');
@@ -68,16 +83,21 @@ export function createProgress(stream: NodeJS.WriteStream): ProgressOutput {
   const line = (text: string) => {
     clear();
     stream.write(`${text}\n`);
+    last = terminal ? last : now();
+  };
+  const passing = (text: () => string) => {
+    if (now() - last < (terminal ? TERMINAL_EVERY : PLAIN_EVERY)) return;
+    last = now();
+    if (!terminal) return line(text());
+    stream.write(`\r\x1b[K${text().slice(0, columns())}`);
+    open = true;
   };
   return {
-    update: (progress) => {
-      if (!terminal || Date.now() - last < 100) return;
-      last = Date.now();
-      stream.write(`\r\x1b[K${progressLine(progress, columns())}`);
-      open = true;
-    },
-    epoch: (progress, note) => line(`${progressLine(progress, 1000).replace(/^\[.*?\] /, '')}${note}`),
+    update: (progress) =>
+      passing(() => (terminal ? progressLine(progress, columns()) : progressText(progress, columns()))),
+    epoch: (progress) => line(progressText(progress, columns())),
     message: line,
+    status: (text) => passing(() => text),
     end: clear,
   };
 }

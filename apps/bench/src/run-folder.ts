@@ -1,9 +1,18 @@
 import { createHash } from 'node:crypto';
-import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
-import { hostname } from 'node:os';
-import { join } from 'node:path';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  truncateSync,
+} from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { decodeSafetensors, encodeSafetensors, type Snapshot, type SnapshotMeta, SslError } from '@contrastive/core';
-import { ioError, readJson, writeFileAtomic } from './files.js';
+import { ioError, writeFileAtomic } from './files.js';
+import { lockFolder, refuseIfLocked } from './lock.js';
 
 /** What a resumed run needs besides the trainer's snapshot. */
 export interface Checkpoint {
@@ -17,40 +26,70 @@ export interface Checkpoint {
 const CHECKPOINT = /^step-(\d{9})\.safetensors$/;
 
 /**
- * Folder of one run: `config.json`, `metrics.jsonl`, `checkpoints/`, `encoder.safetensors` + `encoder.json`, `summary.json`. Every file but
- * the metrics is written whole or not at all; one process at a time works in it.
+ * Folder of one run: `config.json`, `metrics.jsonl`, `checkpoints/`, `encoder.safetensors`, `summary.json`. Every file but the metrics is
+ * written whole or not at all; one process at a time works in it.
  */
 export class RunFolder {
-  private constructor(readonly path: string) {}
+  /** @param madeFrom the topmost folder that had to be made for it, if any. */
+  private constructor(
+    readonly path: string,
+    private readonly madeFrom: string | undefined,
+  ) {}
+
+  /** Says early, before anything is written, what `open` would refuse. @throws SslError `RUN_BUSY`, `USAGE`. */
+  static check(path: string, { resume }: { readonly resume: boolean }): void {
+    refuseIfLocked(path);
+    if (!resume && existsSync(join(path, 'config.json'))) {
+      throw new SslError('USAGE', `${path} already holds a run.`, {
+        hint: 'Give another --out, or go on with that run by --resume.',
+      });
+    }
+  }
 
   /**
    * Makes the folder, or opens it to resume, and locks it.
    *
-   * @throws SslError `RUN_BUSY` if another process works in it; `IO` if it holds a run and `resume` is false, or cannot be written.
+   * @throws SslError `RUN_BUSY` if another process works in it; `USAGE` if it holds a run and `resume` is false; `IO` if it cannot be
+   *   written, and then nothing is left of it.
    */
-  static open(path: string, { resume }: { readonly resume: boolean }): RunFolder {
+  static open(path: string, options: { readonly resume: boolean }): RunFolder {
+    RunFolder.check(path, options);
+    let folder: RunFolder;
     try {
-      mkdirSync(join(path, 'checkpoints'), { recursive: true });
+      folder = new RunFolder(path, mkdirSync(path, { recursive: true }));
     } catch (error) {
       throw ioError('Making the run folder', path, error);
     }
-    const folder = new RunFolder(path);
-    folder.#lock();
-    if (!resume && existsSync(join(path, 'config.json'))) {
-      folder.close();
-      throw new SslError('IO', `${path} already holds a run.`, {
-        hint: 'Give another --out, or go on with that run by --resume.',
-      });
+    try {
+      lockFolder(path);
+      mkdirSync(join(path, 'checkpoints'), { recursive: true });
+      folder.#removeDrafts();
+      return folder;
+    } catch (error) {
+      if (error instanceof SslError && error.code === 'RUN_BUSY') throw error; // it is another's folder
+      if (!options.resume) folder.discard();
+      throw error instanceof SslError ? error : ioError('Making the run folder', path, error);
     }
-    return folder;
   }
 
-  get configPath(): string {
-    return join(this.path, 'config.json');
+  /** Files that a killed process was writing. */
+  #removeDrafts(): void {
+    for (const folder of [this.path, join(this.path, 'checkpoints')]) {
+      for (const name of readdirSync(folder)) if (name.endsWith('.tmp')) rmSync(join(folder, name), { force: true });
+    }
   }
 
-  get summaryPath(): string {
-    return join(this.path, 'summary.json');
+  /** Takes a new run back: leaves the place as it was found. */
+  discard(): void {
+    for (const name of ['config.json', 'lock.json']) rmSync(join(this.path, name), { force: true });
+    try {
+      rmdirSync(join(this.path, 'checkpoints'));
+      if (this.madeFrom === undefined) return;
+      const top = resolve(this.madeFrom);
+      for (let folder = resolve(this.path); folder.length >= top.length; folder = dirname(folder)) rmdirSync(folder);
+    } catch {
+      // Not empty: something of worth is there, so it stays.
+    }
   }
 
   writeJson(name: string, value: unknown): void {
@@ -93,74 +132,54 @@ export class RunFolder {
       path,
       seal((sha256) => encodeSafetensors({ tensors, metadata: { snapshot: JSON.stringify(meta), sha256 } })),
     );
-    for (const old of this.#checkpoints().slice(keep)) rmSync(join(this.path, 'checkpoints', old), { force: true });
+    for (const old of this.checkpointPaths().slice(keep)) rmSync(old, { force: true });
     return path;
   }
 
-  /** The newest checkpoint that is whole, or undefined if there is none. */
+  /** Losses of an epoch's steps, from `metrics.jsonl`. */
+  lossesOf(epoch: number): number[] {
+    const path = join(this.path, 'metrics.jsonl');
+    if (!existsSync(path)) return [];
+    const lines = readFileSync(path, 'utf8').split('\n').slice(0, -1);
+    const records = lines.map((line) => JSON.parse(line) as { readonly epoch: number; readonly loss: number });
+    return records.filter((record) => record.epoch === epoch).map(({ loss }) => loss);
+  }
+
+  /** The newest checkpoint that is whole, or undefined if there is none. @throws SslError `CHECKPOINT` if all are damaged. */
   loadCheckpoint(): Checkpoint | undefined {
     const damaged: string[] = [];
-    for (const name of this.#checkpoints()) {
-      const path = join(this.path, 'checkpoints', name);
+    for (const path of this.checkpointPaths()) {
       try {
         return { snapshot: readCheckpoint(path), path, damaged };
       } catch (error) {
-        damaged.push(`${path}: ${(error as Error).message}`);
+        const { message } = error as Error;
+        damaged.push(message.includes(path) ? message : `${path}: ${message}`);
       }
     }
-    return undefined;
+    if (damaged.length === 0) return undefined;
+    throw new SslError('CHECKPOINT', `No checkpoint of this run is whole. ${damaged.join(' ')}`, {
+      hint: 'Start again with another --out.',
+    });
   }
 
-  /** File names, newest first. */
-  #checkpoints(): string[] {
-    return readdirSync(join(this.path, 'checkpoints'))
-      .filter((name) => CHECKPOINT.test(name))
+  /** Newest first. */
+  checkpointPaths(): string[] {
+    const folder = join(this.path, 'checkpoints');
+    const names = readdirSync(folder).filter((name) => CHECKPOINT.test(name));
+    return names
       .sort()
-      .reverse();
+      .reverse()
+      .map((name) => join(folder, name));
   }
 
-  #lock(): void {
-    const path = join(this.path, 'lock.json');
-    if (existsSync(path)) {
-      const owner = readLock(path);
-      if (owner !== undefined && isAlive(owner)) {
-        throw new SslError('RUN_BUSY', `${this.path} is in use by process ${owner.pid} on ${owner.host}.`, {
-          hint: 'Wait for it, stop it, or give another --out.',
-        });
-      }
-    }
-    writeFileAtomic(path, JSON.stringify({ pid: process.pid, host: hostname() }));
+  /** A step has been logged. */
+  get hasSteps(): boolean {
+    return existsSync(join(this.path, 'metrics.jsonl'));
   }
 
   /** Lets other processes in. */
   close(): void {
     rmSync(join(this.path, 'lock.json'), { force: true });
-  }
-}
-
-interface LockOwner {
-  readonly pid: number;
-  readonly host: string;
-}
-
-function readLock(path: string): LockOwner | undefined {
-  try {
-    const { pid, host } = readJson(path) as Partial<LockOwner>;
-    return typeof pid === 'number' && typeof host === 'string' ? { pid, host } : undefined;
-  } catch {
-    return undefined; // a lock nobody can read belongs to nobody
-  }
-}
-
-/** A process of another machine counts as alive: it cannot be asked. */
-function isAlive({ pid, host }: LockOwner): boolean {
-  if (pid === process.pid) return false;
-  if (host !== hostname()) return true;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 

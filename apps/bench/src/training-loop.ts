@@ -18,10 +18,12 @@ export interface LoopOptions {
   readonly batch: number;
   /** Full metrics every so many steps. */
   readonly recordEvery: number;
+  /** Losses of the steps of the first epoch that were done before, by an earlier process. */
+  readonly earlierLosses: readonly number[];
   /** Stops after the step under way. */
   readonly signal: AbortSignal;
   onStep(step: LoopStep): void | Promise<void>;
-  /** After the last step of an epoch. @param meanLoss over the epoch's steps of this process. */
+  /** After the last step of an epoch. @param meanLoss over all of the epoch's steps. */
   onEpoch(last: LoopStep, meanLoss: number): void | Promise<void>;
 }
 
@@ -33,29 +35,31 @@ export interface LoopOptions {
 export async function trainingLoop(options: LoopOptions): Promise<boolean> {
   const { trainer, loader, accumulate, signal } = options;
   const clock = new Clock(options);
+  let losses = [...options.earlierLosses];
   const { epochs, stepsPerEpoch } = trainer.stepInfo();
   while (trainer.stepsDone < epochs * stepsPerEpoch) {
     const { epoch, step } = trainer.stepInfo();
     const startAt = (step - (epoch - 1) * stepsPerEpoch) * accumulate;
     let micro: LoadedBatch[] = [];
-    let [sum, steps] = [0, 0];
     let last: LoopStep | undefined;
     for await (const batch of loader.epoch(epoch, { startAt })) {
       micro.push(batch);
       if (micro.length < accumulate) continue;
       last = await oneStep(options, clock, micro);
       micro = [];
-      sum += last.metrics.loss!;
-      steps++;
+      losses.push(last.metrics.loss!);
       await options.onStep(last);
       if (signal.aborted) return false;
       if (last.progress.step === stepsPerEpoch) break; // batches that do not fill an accumulated step are left out
     }
     for (const batch of micro) batch.release();
-    if (last !== undefined) await options.onEpoch(last, sum / steps);
+    if (last !== undefined) await options.onEpoch(last, mean(losses));
+    losses = [];
   }
   return true;
 }
+
+export const mean = (values: readonly number[]): number => values.reduce((sum, v) => sum + v, 0) / values.length;
 
 async function oneStep(
   { trainer, recordEvery }: LoopOptions,

@@ -128,7 +128,7 @@ function createTrainer(flags: Flags, runtime: Runtime) {
       methods: flags.methods.split(',').filter((name) => name !== ''),
       backbone: flags.backbone.startsWith('vit') ? flags.backbone : { name: flags.backbone, width: flags.width },
     },
-    'options',
+    (field) => `--${field}`,
   );
   const backbone = makeBackbone(config.backbone, side);
   const defaults = defaultsFor(config, 50_000, backbone.channels);

@@ -3,13 +3,15 @@ import { SslError } from '@contrastive/core';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { names } from '../catalogue.js';
 import type { Context } from '../cli.js';
-import { applySetting, parseConfig, type RunConfig, readConfigFile } from '../config.js';
+import type { RunConfig, RunConfigInput } from '../config.js';
 import { loadEncoder } from '../encoder-file.js';
 import { disposeEncoder, evaluateKnn, openEvaluationData } from '../evaluate.js';
 import { readJson, writeFileAtomic } from '../files.js';
-import { onInterrupt } from '../interrupt.js';
-import { configOfRun, pretrain, type RunSummary } from '../pretrain.js';
+import { createInterrupt } from '../interrupt.js';
+import { pretrain, type RunSummary } from '../pretrain.js';
 import { createProgress, duration, type ProgressOutput } from '../progress.js';
+import { type ConfigFlags, toConfig, toResumeConfig } from '../run-options.js';
+import { labelled } from '../table.js';
 
 /** A number on the command line. */
 export const number = (text: string): number => {
@@ -21,14 +23,14 @@ const list = (text: string) => text.split(',').filter((name) => name !== '');
 const repeat = (text: string, earlier: readonly string[] = []) => [...earlier, text];
 
 /** Flags of `pretrain` that are fields of the configuration under another name or shape. */
-interface Flags extends Record<string, unknown> {
+interface Flags extends Partial<RunConfigInput> {
   readonly out?: string;
   readonly config?: string;
   readonly set?: readonly string[];
   readonly resume?: boolean;
   readonly json?: boolean;
-  readonly backbone?: string;
   readonly width?: number;
+  readonly lr?: number;
 }
 
 /** What `pretrain --json` prints. */
@@ -38,7 +40,10 @@ export function pretrainCommand(context: Context): Command {
   return new Command('pretrain')
     .description('Pretrain an encoder on a folder of images.')
     .option('--data <path>', 'folder of images, tar archive, or cifar10-mini (embedded)')
-    .option('--split <name>', 'part of the data: train (default), test, all, or a folder')
+    .option(
+      '--split <name>',
+      'part of the data: train, test, all, or a folder; default: train if there is one, else all',
+    )
     .option('--cache <dir>', 'where decoded images are kept')
     .option('--host <name>', `host framework: ${names.hosts.join(', ')}`)
     .option('--methods <names>', `methods, separated by commas: ${names.methods.join(', ')}`, list)
@@ -50,6 +55,8 @@ export function pretrainCommand(context: Context): Command {
     .option('--batch <n>', 'images in a batch', number)
     .option('--accumulate <n>', 'micro-batches in an optimiser step', number)
     .option('--epochs <n>', 'passes over the data', number)
+    .option('--optimizer <name>', `optimizer: ${names.optimizers.join(', ')}; default: the host's`)
+    .option('--lr <rate>', 'base learning rate', number)
     .option('--seed <n>', 'fixes every random choice', number)
     .addOption(new Option('--precision <p>', 'number format of activations').choices(['f32', 'bf16']))
     .addOption(new Option('--mode <m>', 'how a step is run').choices(['compiled', 'eager']))
@@ -76,39 +83,50 @@ export function pretrainCommand(context: Context): Command {
 
 async function run(flags: Flags): Promise<number> {
   const { out, resume = false, json = false } = flags;
-  if (out === undefined) throw new SslError('USAGE', 'Name a run folder: --out runs/first.');
-  const config = resume ? configOfRun(out) : toConfig(flags);
-  const output = createProgress(process.stderr);
-  const interrupt = onInterrupt();
-  try {
-    const summary = await pretrain({ config, out, resume, output, signal: interrupt.signal });
-    if (summary.status === 'stopped') {
-      output.message(`Stopped after step ${summary.steps}; go on with --resume --out ${out}.`);
-      return interrupt.exitCode();
-    }
-    const results = config.evaluate ? await evaluateAtEnd(config, out, output) : undefined;
-    const result: PretrainResult = { ...summary, ...(results === undefined ? {} : { knn: results }) };
-    if (json) console.log(JSON.stringify(result));
-    else console.log(describe(summary, results));
-    return 0;
-  } finally {
-    interrupt.dispose();
+  if (out === undefined) {
+    throw new SslError('USAGE', 'No run folder was named.', { hint: 'Give one, for example --out runs/first.' });
   }
+  const config = resume ? toResumeConfig(out, configFlags(flags)) : toConfig(configFlags(flags));
+  const output = createProgress(process.stderr);
+  const interrupt = createInterrupt();
+  const summary = await pretrain({ config, out, resume, output, interrupt });
+  reportSkipped(summary, output);
+  const knn = config.evaluate && summary.status === 'done' ? await evaluateAtEnd(config, out, output) : undefined;
+  const result: PretrainResult = { ...summary, ...(knn === undefined ? {} : { knn }) };
+  console.log(json ? JSON.stringify(result) : resultTable(result));
+  if (summary.status === 'done') return 0;
+  output.message(`Stopped after step ${summary.steps}; go on with --resume --out ${out}.`);
+  return interrupt.exitCode();
 }
 
-/** Defaults < file < flags < --set. @throws SslError `BAD_OPTION`, `USAGE`. */
-export function toConfig({ out: _, config: file, set = [], resume: __, json: ___, width, ...flags }: Flags): RunConfig {
-  const fromFile = file === undefined ? {} : readConfigFile(file);
+function configFlags({
+  out: _,
+  config,
+  set,
+  resume: __,
+  json: ___,
+  width,
+  lr,
+  evaluate,
+  ...fields
+}: Flags): ConfigFlags {
+  const settings = [
+    ...(width === undefined ? [] : [`backbone.width=${width}`]),
+    ...(lr === undefined ? [] : [`optimizer.learningRate=${lr}`]),
+    ...(set ?? []),
+  ];
   // commander's --no-evaluate is true when it was not given; a file may say otherwise.
-  const { evaluate, ...given } = flags;
-  const merged: Record<string, unknown> = { ...fromFile, ...given };
-  if (evaluate === false) merged.evaluate = false;
-  if (width !== undefined) applySetting(merged, `backbone.width=${width}`);
-  for (const setting of set) applySetting(merged, setting);
-  if (merged.data === undefined) {
-    throw new SslError('USAGE', 'Name the images: --data DIR, or --data cifar10-mini for the embedded ones.');
-  }
-  return parseConfig(merged, file ?? 'options');
+  return { config, settings, fields: evaluate === false ? { ...fields, evaluate } : fields };
+}
+
+const SHOWN = 10;
+
+/** Lists images that could not be used, at the end, where it is seen. */
+function reportSkipped({ skipped, run }: RunSummary, output: ProgressOutput): void {
+  if (skipped.length === 0) return;
+  output.message(`${skipped.length} ${skipped.length === 1 ? 'image was' : 'images were'} skipped:`);
+  for (const { name, reason } of skipped.slice(0, SHOWN)) output.message(`  ${name}: ${reason}`);
+  if (skipped.length > SHOWN) output.message(`  … all of them are in ${join(run, 'summary.json')}`);
 }
 
 /** kNN on the test images, if the data has test images and labels. */
@@ -133,14 +151,17 @@ async function evaluateAtEnd(config: RunConfig, out: string, output: ProgressOut
   }
 }
 
-function describe(s: RunSummary, knn: number | undefined): string {
-  const lines = [
-    `run            ${s.run}`,
-    `loss           ${s.loss?.toFixed(4) ?? '–'}`,
-    ...(knn === undefined ? [] : [`kNN accuracy   ${(100 * knn).toFixed(2)} %`]),
-    `time           ${duration(s.seconds)} (${s.imagesPerSecond.toFixed(0)} images/s)`,
-    `peak memory    ${s.peakMemoryMb} MB`,
-    `backend        ${s.backend}`,
+function resultTable(r: PretrainResult): string {
+  const rows: [string, string][] = [
+    ['run', r.run],
+    ['encoder', join(r.run, 'encoder.safetensors')],
+    ['trained', `${r.epochs} epochs, ${r.steps} steps`],
+    ['images', r.skippedImages === 0 ? `${r.images}` : `${r.images} (${r.skippedImages} skipped)`],
+    ['loss', r.loss?.toFixed(4) ?? '–'],
+    ...(r.knn === undefined ? [] : [['kNN accuracy', `${(100 * r.knn).toFixed(2)} %`] as [string, string]]),
+    ['time', `${duration(r.seconds)} (${r.imagesPerSecond.toFixed(0)} images/s)`],
+    ['peak memory', `${r.peakMemoryMb} MB`],
+    ['backend', r.backend],
   ];
-  return lines.join('\n');
+  return labelled(rows);
 }
