@@ -1,0 +1,79 @@
+import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { SslError } from '@contrastive/core';
+import { ioError } from './files.js';
+
+/** Who works in a run folder: the content of its `lock.json`. */
+interface LockOwner {
+  readonly pid: number;
+  readonly host: string;
+}
+
+const lockIn = (folder: string): string => join(folder, 'lock.json');
+
+/** @throws SslError `RUN_BUSY` if another process works in the folder. */
+export function refuseIfLocked(folder: string): void {
+  const path = lockIn(folder);
+  const owner = readLock(path);
+  if (owner === undefined || !isAlive(owner)) return;
+  throw new SslError('RUN_BUSY', `${folder} is in use by process ${owner.pid} on ${owner.host}.`, {
+    hint: `Wait for it, stop it, or give another --out; if that process is no run any more, remove ${path}.`,
+  });
+}
+
+/** Locks the folder for this process. What a dead process left is taken over. @throws SslError `RUN_BUSY`, `IO`. */
+export function lockFolder(folder: string): void {
+  const path = lockIn(folder);
+  try {
+    if (create(path)) return;
+    refuseIfLocked(folder);
+    rmSync(path, { force: true });
+    if (create(path)) return;
+    refuseIfLocked(folder);
+  } catch (error) {
+    throw error instanceof SslError ? error : ioError('Locking', path, error);
+  }
+  throw new SslError('RUN_BUSY', `${folder} is being taken by another process.`, { hint: 'Give another --out.' });
+}
+
+/** False if the file exists. Of several processes at the same time, one succeeds. */
+function create(path: string): boolean {
+  let file: number;
+  try {
+    file = openSync(path, 'wx');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+  try {
+    writeSync(file, JSON.stringify({ pid: process.pid, host: hostname() } satisfies LockOwner));
+  } catch (error) {
+    rmSync(path, { force: true });
+    throw error;
+  } finally {
+    closeSync(file);
+  }
+  return true;
+}
+
+function readLock(path: string): LockOwner | undefined {
+  try {
+    const { pid, host } = JSON.parse(readFileSync(path, 'utf8')) as Partial<LockOwner>;
+    return typeof pid === 'number' && typeof host === 'string' ? { pid, host } : undefined;
+  } catch {
+    return undefined; // a lock nobody can read belongs to nobody
+  }
+}
+
+/** A process of another machine counts as alive: it cannot be asked. */
+function isAlive({ pid, host }: LockOwner): boolean {
+  if (pid === process.pid && host === hostname()) return false; // left by an earlier process of this number
+  if (host !== hostname()) return true;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
