@@ -1,6 +1,9 @@
 export * from './dense/average-precision.js';
 export * from './dense/detection.js';
+export * from './dense/detector.js';
+export * from './dense/segmentation.js';
 export * from './dense/segmentation-scores.js';
+export { type EncodeMap, HEAD_TRAINING_DEFAULTS, type HeadTrainingOptions } from './dense/train-head.js';
 export * from './extract/extract.js';
 export * from './extract/extract.js';
 export * from './features.js';
