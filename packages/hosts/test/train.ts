@@ -44,3 +44,17 @@ export function batchOf(seed: number, count = 4, noise = 0.3) {
     ),
   };
 }
+
+type Batch = ReturnType<typeof batchOf>;
+
+/** Two batches as one. */
+export function joined(a: Batch, b: Batch): Batch {
+  const images = (view: 'view1' | 'view2') =>
+    hostTensor<tf.Rank.R4>(
+      [a.images[view].shape[0] + b.images[view].shape[0], 8, 8, 3],
+      Float32Array.of(...a.images[view].data, ...b.images[view].data),
+    );
+  const vector = (key: 'ids' | 'labels') =>
+    hostTensor<tf.Rank.R1>([a[key].data.length + b[key].data.length], Int32Array.of(...a[key].data, ...b[key].data));
+  return { images: { view1: images('view1'), view2: images('view2') }, ids: vector('ids'), labels: vector('labels') };
+}
