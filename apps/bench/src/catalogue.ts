@@ -20,6 +20,7 @@ import {
 import { ft } from '@contrastive/ft';
 import { byol, densecl, moco, mocoV3, nnclr, simclr, simsiam } from '@contrastive/hosts';
 import { reco } from '@contrastive/reco';
+import { regioncl } from '@contrastive/regioncl';
 import { wmse } from '@contrastive/wmse';
 import type { Part } from './config.js';
 
@@ -28,7 +29,7 @@ import type { Part } from './config.js';
 type Make<T> = (options: any) => T;
 
 const HOSTS: Readonly<Record<string, Make<AnyHost>>> = { moco, mocov3: mocoV3, simclr, simsiam, byol, densecl, nnclr };
-const METHODS: Readonly<Record<string, Make<AnyPlugin>>> = { reco, ft, wmse };
+const METHODS: Readonly<Record<string, Make<AnyPlugin>>> = { reco, ft, regioncl, wmse };
 const BACKBONES: Readonly<Record<string, Make<Backbone>>> = {
   resnet18,
   resnet34,
@@ -63,7 +64,8 @@ const optionsOf = ({ name: _, ...options }: Part): Record<string, unknown> => op
 export function makeBackbone(part: Part, side: number): Backbone {
   const make = lookUp('backbone', BACKBONES, part.name);
   const options = optionsOf(part);
-  if (part.name.startsWith('vit')) return make({ side, ...options });
+  // About eight patches a side, as the usual small variants have (spec "hosts" section 2).
+  if (part.name.startsWith('vit')) return make({ patch: side <= 48 ? 4 : side <= 128 ? 8 : 16, ...options });
   // Small images keep their resolution: without pooling in the stem a 32-pixel image has 4 × 4 cells, with ImageNet's stem one.
   const stem = side <= 48 ? 'cifar' : side <= 128 ? 'small' : 'imagenet';
   return make({ stem, ...options });
