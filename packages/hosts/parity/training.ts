@@ -1,115 +1,18 @@
-import {
-  adamW,
-  type Backbone,
-  type Host,
-  type HostTensor,
-  type HostTensors,
-  hostTensor,
-  mlp,
-  momentumSchedule,
-  type Optimizer,
-  type Runtime,
-  type State,
-  sgd,
-  Trainer,
-} from '@contrastive/core';
+import { adamW, hostTensor, momentumSchedule, sgd } from '@contrastive/core';
 import type { Fixture, ParityAdapter, ParityKinds } from '@contrastive/testing';
-import * as tf from '@tensorflow/tfjs-core';
 import { byol, moco, mocoV3, simsiam } from '../src/index.js';
+import {
+  imagesOf,
+  kernel,
+  layer,
+  linearBackbone,
+  type Names,
+  norm,
+  running,
+  train,
+  type Values,
+} from './fixture-trainer.js';
 import { hostValues, type Nested } from './values.js';
-
-type Values = Readonly<Record<string, Nested>>;
-type Tensors = Readonly<Record<string, HostTensor>>;
-/** Names of the fixture's weights, and the trainer's for the same. */
-type Names = Readonly<Record<string, string>>;
-
-const INPUTS = 6;
-const SIDE = 2; // 12 values an image, of which the first 6 are the fixture's
-
-/** Linear 6 → c and ReLU: the fixtures' encoder `l`. Weights `kernel`, `bias`. */
-function linearBackbone(channels: number): Backbone {
-  const layer = mlp(INPUTS, [{ width: channels, relu: true }]);
-  const inner = (name: string) => `layer0/${name}`;
-  return {
-    ...{ name: 'linear', options: {}, channels, stride: SIDE },
-    grid: () => 1,
-    specs: { kernel: layer.specs[inner('kernel')]!, bias: layer.specs[inner('bias')]! },
-    apply: ({ kernel, bias }, images, pass) => {
-      const rows = tf.slice(tf.reshape(images, [images.shape[0], -1]) as tf.Tensor2D, [0, 0], [-1, INPUTS]);
-      const pooled = layer.apply({ [inner('kernel')]: kernel!, [inner('bias')]: bias! }, rows, pass);
-      return { map: tf.reshape(pooled, [-1, 1, 1, channels]), pooled };
-    },
-  };
-}
-
-const imagesOf = (rows: readonly (readonly number[])[]): HostTensor =>
-  hostTensor(
-    [rows.length, SIDE, SIDE, 3],
-    rows.flatMap((row) => [...row, ...new Array<number>(SIDE * SIDE * 3 - INPUTS).fill(0)]),
-  );
-
-/** The same optimiser, whose slots `gradient/<path>` keep the last gradients. */
-const keepingGradients = (inner: Optimizer): Optimizer => ({
-  ...inner,
-  slots: (parameters) => ({
-    ...inner.slots(parameters),
-    ...Object.fromEntries(
-      parameters.map(({ path, spec }) => [`gradient/${path}`, tf.variable(tf.zeros([...spec.shape]), false)]),
-    ),
-  }),
-  update: (parameters, gradients, slots, rates) => {
-    for (const [i, { path }] of parameters.entries()) slots[`gradient/${path}`]!.assign(gradients[i] as never);
-    inner.update(parameters, gradients, slots, rates);
-  },
-});
-
-interface Case {
-  readonly host: Host<HostTensors, State>;
-  readonly optimizer: Optimizer;
-  /** Start of the online weights, copied into the target where there is one. */
-  readonly weights: Values;
-  readonly names: Names;
-  readonly state?: Tensors;
-  readonly steps: readonly { readonly view1: HostTensor; readonly view2: HostTensor }[];
-}
-
-/** All steps through the trainer: losses, variables and outputs after the first step, variables at the end. */
-async function train({ host, optimizer, weights, names, state = {}, steps }: Case, runtime: Runtime) {
-  const batch = steps[0]!.view1.shape[0]!;
-  const trainer = new Trainer({
-    ...{ host, batch, runtime, side: SIDE, epochs: 1, stepsPerEpoch: steps.length, seed: 0 },
-    optimizer: keepingGradients(optimizer),
-    schedule: () => optimizer.learningRate,
-    recipes: [{ name: 'given', steps: [], mean: [0, 0, 0], std: [1, 1, 1] }],
-  });
-  try {
-    const fresh = await trainer.snapshot();
-    const tensors: Record<string, HostTensor> = { ...fresh.tensors };
-    for (const [theirs, ours] of Object.entries(names)) {
-      if (weights[theirs] === undefined) continue;
-      for (const owner of ['online', 'target']) {
-        const path = `${owner}/${ours}`;
-        if (path in tensors) tensors[path] = hostValues(weights[theirs]);
-      }
-    }
-    for (const [name, value] of Object.entries(state)) tensors[`host/${name}`] = value;
-    await trainer.restore({ ...fresh, tensors });
-    const losses: number[] = [];
-    let first: Tensors = {};
-    for (const [i, images] of steps.entries()) {
-      const ids = hostTensor<tf.Rank.R1>([batch], new Int32Array(batch));
-      const { metrics, tensors: outputs } = await trainer.step([{ images, ids }], { record: true });
-      losses.push(metrics.loss!);
-      if (i === 0) first = { ...(await trainer.snapshot()).tensors, ...outputs };
-    }
-    const last = (await trainer.snapshot()).tensors;
-    const read = (from: Tensors, prefix: string, of: Names) =>
-      Object.fromEntries(Object.entries(of).map(([theirs, ours]) => [theirs, from[`${prefix}/${ours}`]]));
-    return { losses, first, last, read };
-  } finally {
-    trainer.dispose();
-  }
-}
 
 const batches = ({ inputs }: Fixture, view1: string, view2: string) =>
   (inputs as { batches: readonly Record<string, readonly (readonly number[])[]>[] }).batches.map((batch) => ({
@@ -120,21 +23,6 @@ const paramsOf = (fixture: Fixture) => fixture.params as Readonly<Record<string,
 const widthOf = (values: Values, name: string) => (values[name] as readonly number[]).length;
 const sgdOf = ({ lr, sgdMomentum, weightDecay }: Readonly<Record<string, number>>) =>
   sgd({ learningRate: lr!, momentum: sgdMomentum!, weightDecay: weightDecay! });
-
-/** A batch norm's weights, by the trainer's names. */
-const norm = (theirs: string, ours: string): Names => ({
-  [`${theirs}.weight`]: `${ours}/norm/gamma`,
-  [`${theirs}.bias`]: `${ours}/norm/beta`,
-});
-const running = (theirs: string, ours: string): Names => ({
-  [`${theirs}.running_mean`]: `${ours}/norm/mean`,
-  [`${theirs}.running_var`]: `${ours}/norm/variance`,
-});
-const layer = (theirs: string, ours: string): Names => ({
-  [`${theirs}.weight`]: `${ours}/kernel`,
-  [`${theirs}.bias`]: `${ours}/bias`,
-});
-const kernel = (theirs: string, ours: string): Names => ({ [`${theirs}.weight`]: `${ours}/kernel` });
 
 const mocoV2: ParityAdapter = async (fixture, { runtime }) => {
   const { encoder, queue } = fixture.inputs as { encoder: Values; queue: Nested };
