@@ -1,5 +1,5 @@
 // Views per second of this package, torchvision on PIL images and lightly: the same pixels and recipes, in turns. Prints JSON.
-// On a busy machine look at the processor time, which is that of the main process: all of it without workers.
+// On a busy machine look at the processor time without workers (with them, Python's does not include its worker processes).
 //   pnpm --filter @contrastive/augment bench [--python PATH] [--rounds 3]
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -34,7 +34,7 @@ function makePixels({ width, height, count }: Case): Uint8Array {
 
 interface Measurement {
   readonly viewsPerSecond: number;
-  /** Processor time of the main process. */
+  /** Processor time of the process and its threads. */
   readonly cpuMsPerView: number;
 }
 
