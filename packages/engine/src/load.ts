@@ -108,7 +108,7 @@ function loadFirst(options: LoadOptions): { api: CApi; library: LibraryLocation 
       quietLogs(library.file);
       return { api: loadCApi(library.file), library };
     } catch (error) {
-      problems.push(`${library.source}: ${error instanceof Error ? error.message : String(error)}`);
+      problems.push(`${library.source}, ${library.file}: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
   throw new SslError('BACKEND_MISSING', `TensorFlow's library could not be loaded. ${problems.join('; ')}.`, {

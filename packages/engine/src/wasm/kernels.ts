@@ -91,7 +91,8 @@ function padOrCrop(x: tf.Tensor4D, height: readonly [number, number], width: rea
 /** Sums of the rows of each segment (the gradient of `tf.gather`), as a product with one-hot rows. */
 export function unsortedSegmentSum(x: tf.Tensor, segmentIds: tf.Tensor1D, numSegments: number): tf.Tensor {
   const rows = tf.reshape(tf.cast(x, 'float32'), [segmentIds.size, -1]) as tf.Tensor2D;
-  const owners = tf.oneHot(segmentIds, numSegments, 1, 0, 'float32') as tf.Tensor2D;
+  // The wasm kernel writes integers whatever type is asked for.
+  const owners = tf.cast(tf.oneHot(segmentIds, numSegments), 'float32') as tf.Tensor2D;
   const sums = tf.matMul(owners, rows, true);
   return tf.cast(tf.reshape(sums, [numSegments, ...x.shape.slice(segmentIds.rank)]), x.dtype);
 }
@@ -117,16 +118,36 @@ const KERNELS: Readonly<Record<string, Compute>> = {
     unsortedSegmentSum(x!, segmentIds as tf.Tensor1D, attrs.numSegments as number),
 };
 
-/** Registers the kernels that tfjs's wasm backend lacks for training a convolutional network. */
-export function registerWasmKernels(): void {
-  for (const [kernelName, compute] of Object.entries(KERNELS)) {
-    if (tf.getKernel(kernelName, 'wasm') !== undefined) tf.unregisterKernel(kernelName, 'wasm');
-    tf.registerKernel({
-      kernelName,
-      backendName: 'wasm',
-      // Kernels get plain tensor descriptions where operations made of operations want tensors.
-      kernelFunc: ({ inputs, attrs }) =>
-        tf.tidy(() => compute(inputs as Record<string, tf.Tensor>, (attrs ?? {}) as Record<string, unknown>)),
+/**
+ * The wasm backend's gradient of max pooling takes no maximum below zero for one. Shifting all values above zero moves no
+ * maximum.
+ */
+function shiftedMaxPoolGrad(original: tf.KernelFunc): tf.KernelFunc {
+  return ({ inputs, attrs, backend }) => {
+    const { dy, input, output } = inputs as Record<string, tf.Tensor>;
+    return tf.tidy(() => {
+      const shift = tf.sub(1, tf.min(input!));
+      const shifted = { dy: dy!, input: tf.add(input!, shift), output: tf.add(output!, shift) };
+      return original({ inputs: shifted, backend, ...(attrs && { attrs }) }) as tf.Tensor;
     });
+  };
+}
+
+/** Registers what tfjs's wasm backend lacks, or does wrong, for training a convolutional network. Once is enough. */
+export function registerWasmKernels(): void {
+  if (tf.getKernel('UnsortedSegmentSum', BACKEND) !== undefined) return;
+  replaceKernel('MaxPoolGrad', shiftedMaxPoolGrad(tf.getKernel('MaxPoolGrad', BACKEND).kernelFunc));
+  for (const [kernelName, compute] of Object.entries(KERNELS)) {
+    // Kernels get plain tensor descriptions where operations made of operations want tensors; tfjs passes tensors to both.
+    replaceKernel(kernelName, ({ inputs, attrs }) =>
+      tf.tidy(() => compute(inputs as Record<string, tf.Tensor>, (attrs ?? {}) as Record<string, unknown>)),
+    );
   }
+}
+
+const BACKEND = 'wasm';
+
+function replaceKernel(kernelName: string, kernelFunc: tf.KernelFunc): void {
+  if (tf.getKernel(kernelName, BACKEND) !== undefined) tf.unregisterKernel(kernelName, BACKEND);
+  tf.registerKernel({ kernelName, backendName: BACKEND, kernelFunc });
 }
