@@ -2,10 +2,11 @@ import { createRing, Rng, type State, scoreTerms } from '@contrastive/core';
 import { byol, moco, mocoV3, nnclr, simclr, simsiam } from '@contrastive/hosts';
 import { expectClose, seededRows, tinyBackbone, valuesOf } from '@contrastive/testing';
 import * as tf from '@tensorflow/tfjs-core';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { featureIo } from '../parity/feature-step.js';
 import { recipe, runSteps, trainerOf } from '../test/run.js';
-import { evenShares, interpolation } from './interpolation.js';
+import { evenShares, type Interpolation, interpolation } from './interpolation.js';
 import type { RecoOptions } from './options.js';
 import { reco } from './reco.js';
 
@@ -17,12 +18,9 @@ const queue = tf.tensor2d([0, 1, -1, 0, 0.6, -0.8], [3, 2]);
 const bank = tf.tensor2d([0.6, 0.8, 0.8, 0.6, 0.28, 0.96], [3, 2]);
 const mixed = tf.tensor2d([0.9, 0.5, 0.8, 0.5], [2, 2]);
 
-const draws = Object.fromEntries(
-  Object.entries(interpolation([1, 0], [evenShares(0.75, 1)])).map(([name, t]) => [
-    name,
-    tf.tensor(t.data, t.shape as number[], t.dtype),
-  ]),
-);
+const deviceDraws = (drawn: Interpolation): Tensors =>
+  Object.fromEntries(Object.entries(drawn).map(([name, t]) => [name, tf.tensor(t.data, t.shape as number[], t.dtype)]));
+const draws = deviceDraws(interpolation([1, 0], [evenShares(0.75, 1)]));
 const bankState = (): State => ({ bank: tf.variable(bank), bankPointer: tf.variable(tf.scalar(0, 'int32')) });
 
 interface Given {
@@ -34,10 +32,10 @@ interface Given {
   readonly state?: State;
 }
 
-function step(options: RecoOptions, given: Given = {}) {
+function step(options: RecoOptions, given: Given = {}, mixing = draws) {
   const plugin = reco(options);
   const rows = { query: q, mixed, key: k, weak, queue, ...given };
-  const io = featureIo({ ...rows, temperature: 0.2, areUnit: false }, draws, given.state ?? bankState());
+  const io = featureIo({ ...rows, temperature: 0.2, areUnit: false }, mixing, given.state ?? bankState());
   const features = plugin.encode!(io);
   const full = { ...io, features };
   return { plugin, io: full, ...scoreTerms(plugin.edit!(io.hostTerms, full)) };
@@ -79,10 +77,11 @@ describe('reco on MoCo: worked examples of spec "reco"', () => {
   it('scores an empty box as mean log(1 + Σ exp((q·Q − 1) / T))', () => {
     const empty = interpolation([1, 0], [{ lambda: 1, rows: [0], columns: [0] }]);
     const plugin = reco({ lambdaGlobal: 0 });
-    const onDevice = Object.fromEntries(
-      Object.entries(empty).map(([name, t]) => [name, tf.tensor(t.data, t.shape as number[], t.dtype)]),
+    const io = featureIo(
+      { query: q, mixed: q, key: k, weak, queue, temperature: 0.2, areUnit: false },
+      deviceDraws(empty),
+      {},
     );
-    const io = featureIo({ query: q, mixed: q, key: k, weak, queue, temperature: 0.2, areUnit: false }, onDevice, {});
     const features = plugin.encode!(io);
     expectClose(features.mixedTarget!, q);
     const cosines = tf.matMul(q, queue, false, true);
@@ -319,6 +318,27 @@ describe('the losses', () => {
     const order = tf.tensor1d([2, 0, 1], 'int32');
     const state = { bank: tf.variable(tf.gather(bank, order)), bankPointer: tf.variable(tf.scalar(0, 'int32')) };
     expectClose(step({}, { queue: tf.gather(queue, order), state }).total, step({}).total);
+  });
+
+  it('do not depend on the order of the batch', () => {
+    fc.assert(
+      fc.property(fc.nat(1e6), fc.shuffledSubarray([0, 1, 2, 3, 4], { minLength: 5 }), (seed, order) => {
+        const pi = [...Rng.create(seed).permutation(5)];
+        const rows = ['query', 'mixed', 'key', 'weak'].map((name, i) => [name, seededRows(5, 4, seed + i)] as const);
+        const [queueRows, bankRows] = [seededRows(6, 4, seed + 8), seededRows(6, 4, seed + 9)];
+        const losses = (sigma: readonly number[]) => {
+          // Image i of the new order is image sigma[i]; its partner is the new place of that image's partner.
+          const partner = sigma.map((image) => sigma.indexOf(pi[image]!));
+          const mixing = deviceDraws(interpolation(partner, [evenShares(0.6, 1)]));
+          const given = rows.map(([name, t]) => [name, tf.gather(t, tf.tensor1d([...sigma], 'int32'))]);
+          const state = { bank: tf.variable(bankRows), bankPointer: tf.variable(tf.scalar(0, 'int32')) };
+          const { scored } = step({}, { ...Object.fromEntries(given), queue: queueRows, state }, mixing);
+          return tf.stack(scored.map((s) => s.loss));
+        };
+        expectClose(losses(order), losses([0, 1, 2, 3, 4]), { rel: 1e-5, abs: 1e-5 });
+      }),
+      { numRuns: 10 },
+    );
   });
 
   it('do not depend on keys and weak rows of this step through the queues', () => {

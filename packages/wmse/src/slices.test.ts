@@ -53,6 +53,10 @@ describe('checkSlices', () => {
 
   it('refuses a batch that is not cut evenly', () => {
     expect(check({}, 200, 64)).toThrow('[wmse] sliceSize is 128, but it must divide the batch of 200 images');
+    expect(check({}, 200, 64)).toThrow(expect.objectContaining({ hint: expect.stringContaining('or set sliceSize') }));
+    expect(check({}, 64, 64)).toThrow(
+      expect.objectContaining({ hint: expect.stringContaining('a projector with fewer outputs') }),
+    );
   });
 
   it('asks channel whitening for whole groups with more channels than rows', () => {

@@ -27,7 +27,12 @@ export function checkSlices(o: ResolvedWmseOptions, { batch, dim }: Pick<HostInf
     throw new SslError(
       'INCOMPATIBLE',
       `[wmse] sliceSize is ${size}, but it must divide the batch of ${batch} images: slices are cut from the batch.`,
-      { hint: `Use a batch that is a multiple of ${size}, or set sliceSize.` },
+      {
+        hint:
+          batch < size
+            ? `Use a batch of ${size} or a multiple, or a projector with fewer outputs.`
+            : `Use a batch that is a multiple of ${size}, or set sliceSize.`,
+      },
     );
   }
 }

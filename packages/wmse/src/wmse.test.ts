@@ -76,6 +76,19 @@ describe('the loss of wmse', () => {
     );
   });
 
+  it.each([
+    { whitening: 'cholesky' },
+    { whitening: 'zca' },
+    { whitening: 'pca', statistics: 'joint' },
+    { whitening: 'newton' },
+    { whitening: 'diagonal' },
+    { whitening: 'none' },
+    { distance: 'euclidean' },
+  ] as const)('is 0 for equal views with %j', (options) => {
+    const view = random(1, 12, 3, 8);
+    expectClose(lossOf(tf.concat([view, view], 0), options), 0, { abs: 1e-5 });
+  });
+
   it('is symmetric in the views, and about 2 for unrelated ones', () => {
     const rows = random(2, 256, 8, 1);
     expectClose(lossOf(tf.reverse(rows, 0)), lossOf(rows));
