@@ -1,4 +1,4 @@
-import { createRing, Rng, type State, scoreTerms } from '@contrastive/core';
+import { createRing, Rng, type State, scoreTerms, type Tensors } from '@contrastive/core';
 import { byol, moco, mocoV3, nnclr, simclr, simsiam } from '@contrastive/hosts';
 import { expectClose, seededRows, tinyBackbone, valuesOf } from '@contrastive/testing';
 import * as tf from '@tensorflow/tfjs-core';
