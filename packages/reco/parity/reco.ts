@@ -87,8 +87,8 @@ const features: ParityAdapter = async ({ inputs, params }, context) => {
   const { qRaw, qMixRaw, kRaw, kWeakRaw, queue, queueWeak, pi } = inputs as FeatureInputs;
   const p = params as FeatureParams;
   const plugin = reco({
-    lambdaGlobal: p.lambda1,
-    lambdaLocal: p.lambda2,
+    lambda1: p.lambda1,
+    lambda2: p.lambda2,
     studentTemperature: p.tauStudent,
     teacherTemperature: p.tauTeacher,
   });

@@ -116,8 +116,8 @@ function createTrainer({ w1, b1, queue, b2, steps }: Inputs, p: Params, runtime:
   const [n, side] = [steps[0]!.xq.length, steps[0]!.xq[0]!.length];
   const recipe: ViewRecipe = { name: 'given', steps: [], mean: [0, 0, 0], std: [1, 1, 1] };
   const plugin = reco({
-    lambdaGlobal: p.lambda1,
-    lambdaLocal: p.lambda2,
+    lambda1: p.lambda1,
+    lambda2: p.lambda2,
     studentTemperature: p.tauStudent,
     teacherTemperature: p.tauTeacher,
   });

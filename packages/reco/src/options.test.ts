@@ -22,8 +22,8 @@ describe('resolveReco', () => {
   it('has the official code’s defaults', () => {
     expect(resolveReco({})).toEqual(RECO_DEFAULTS);
     expect(RECO_DEFAULTS).toMatchObject({
-      lambdaGlobal: 1,
-      lambdaLocal: 1,
+      lambda1: 1,
+      lambda2: 1,
       studentTemperature: 0.1,
       teacherTemperature: 0.04,
       alpha: 1,
@@ -33,8 +33,8 @@ describe('resolveReco', () => {
   });
 
   it('reports all problems at once', () => {
-    expect(() => resolveReco({ lambdaGlobal: -1, teacherTemperature: 0 })).toThrow(
-      /lambdaGlobal must be a number ≥ 0.*\n.*teacherTemperature must be a number > 0/,
+    expect(() => resolveReco({ lambda1: -1, teacherTemperature: 0 })).toThrow(
+      /lambda1 must be a number ≥ 0.*\n.*teacherTemperature must be a number > 0/,
     );
   });
 });

@@ -14,10 +14,10 @@ import type { Divergence } from './relation.js';
  * have. Temperatures have no unit; cosines are divided by them.
  */
 export interface RecoOptions {
-  /** Weight of the distribution relation (λ₁), ≥ 0; 0 also saves its pass and its view. Default 1 (official code and its precursor). */
-  readonly lambdaGlobal?: number;
-  /** Weight of the interpolation relation (λ₂), ≥ 0; 0 also saves its pass. Default 1 (official code; the precursor has 2). */
-  readonly lambdaLocal?: number;
+  /** λ₁, weight of the distribution relation, ≥ 0; 0 also saves its pass and its view. Default 1 (official code and its precursor). */
+  readonly lambda1?: number;
+  /** λ₂, weight of the interpolation relation, ≥ 0; 0 also saves its pass. Default 1 (official code; the precursor has 2). */
+  readonly lambda2?: number;
   /** τ_s of the student's distribution, > 0. Default 0.1 (official code). */
   readonly studentTemperature?: number;
   /** τ_t of the teacher's distribution, > 0; sharper than the student's. Default 0.04 (official code; its help text says 0.1). */
@@ -75,8 +75,8 @@ export interface RecoOptions {
 export type ResolvedRecoOptions = Readonly<Required<RecoOptions>>;
 
 export const RECO_DEFAULTS: ResolvedRecoOptions = {
-  lambdaGlobal: 1,
-  lambdaLocal: 1,
+  lambda1: 1,
+  lambda2: 1,
   studentTemperature: 0.1,
   teacherTemperature: 0.04,
   alpha: 1,
@@ -102,7 +102,7 @@ export const resolveReco = (options: RecoOptions): ResolvedRecoOptions =>
   resolveOptions<ResolvedRecoOptions>('reco', RECO_DEFAULTS, options, check);
 
 const check = (o: ResolvedRecoOptions): readonly OptionIssue[] => [
-  ...nonNegative(o, 'lambdaGlobal', 'lambdaLocal'),
+  ...nonNegative(o, 'lambda1', 'lambda2'),
   ...positive(o, 'studentTemperature', 'teacherTemperature'),
   ...numberOr(o, 'alpha', 'decreasing', (v) => v > 0, 'a number > 0'),
   ...oneOf(o, 'mix', ['cutmix', 'mixup', 'random']),
@@ -122,8 +122,8 @@ const check = (o: ResolvedRecoOptions): readonly OptionIssue[] => [
   ...(typeof o.term === 'string' && o.term !== ''
     ? []
     : [{ option: 'term', problem: 'must be the name of a loss term' }]),
-  ...(!o.hostLoss && o.lambdaGlobal === 0 && o.lambdaLocal === 0
-    ? [{ option: 'hostLoss', problem: 'must be true if lambdaGlobal and lambdaLocal are 0: no loss would be left' }]
+  ...(!o.hostLoss && o.lambda1 === 0 && o.lambda2 === 0
+    ? [{ option: 'hostLoss', problem: 'must be true if lambda1 and lambda2 are 0: no loss would be left' }]
     : []),
 ];
 

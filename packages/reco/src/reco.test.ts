@@ -51,13 +51,13 @@ describe('reco on MoCo: worked examples of spec "reco"', () => {
   });
 
   it('gives the total of the precursor, λ₂ = 2', () => {
-    expectClose(step({ lambdaLocal: 2 }).total, 1.367482, { abs: 2e-6 });
+    expectClose(step({ lambda2: 2 }).total, 1.367482, { abs: 2e-6 });
   });
 
   it('gives the gradient of the mixed features of E2', () => {
     const unitMixed = tf.tensor2d([0.874157, 0.485643, 0.847998, 0.529999], [2, 2]);
     const loss = (m: tf.Tensor) => {
-      const plugin = reco({ lambdaGlobal: 0 });
+      const plugin = reco({ lambda1: 0 });
       const given = { query: q, mixed: m as tf.Tensor2D, key: k, weak, queue };
       const io = featureIo({ ...given, temperature: 0.2, areUnit: true }, draws, {});
       return scoreTerms(plugin.edit!([], { ...io, features: plugin.encode!(io) })).total;
@@ -76,7 +76,7 @@ describe('reco on MoCo: worked examples of spec "reco"', () => {
 
   it('scores an empty box as mean log(1 + Σ exp((q·Q − 1) / T))', () => {
     const empty = interpolation([1, 0], [{ lambda: 1, rows: [0], columns: [0] }]);
-    const plugin = reco({ lambdaGlobal: 0 });
+    const plugin = reco({ lambda1: 0 });
     const io = featureIo(
       { query: q, mixed: q, key: k, weak, queue, temperature: 0.2, areUnit: false },
       deviceDraws(empty),
@@ -104,13 +104,13 @@ describe('reco’s gradient', () => {
   };
 
   it('of the relation reaches the query alone', () => {
-    const { query, ...others } = gradients({ lambdaLocal: 0 });
+    const { query, ...others } = gradients({ lambda2: 0 });
     expect(query).toBeGreaterThan(0.01);
     expect(others).toEqual({ mixed: 0, key: 0, weak: 0, queue: 0 });
   });
 
   it('of the interpolation reaches the mixed images alone', () => {
-    const { mixed: own, ...others } = gradients({ lambdaGlobal: 0 });
+    const { mixed: own, ...others } = gradients({ lambda1: 0 });
     expect(own).toBeGreaterThan(0.01);
     expect(others).toEqual({ query: 0, key: 0, weak: 0, queue: 0 });
   });
@@ -118,7 +118,7 @@ describe('reco’s gradient', () => {
 
 describe('reco’s options', () => {
   it('with both weights 0 leave views, terms and passes of the host alone', () => {
-    const plugin = reco({ lambdaGlobal: 0, lambdaLocal: 0 });
+    const plugin = reco({ lambda1: 0, lambda2: 0 });
     const io = featureIo({ query: q, mixed, key: k, weak, queue, temperature: 0.2, areUnit: false }, {}, {});
     expect(plugin.views!({ view1: recipe, view2: recipe })).toEqual({ view1: recipe, view2: recipe });
     expect(plugin.encode!(io)).toEqual({});
@@ -148,7 +148,7 @@ describe('reco’s options', () => {
   });
 
   it.each([
-    [{ lambdaGlobal: -1 }, 'lambdaGlobal'],
+    [{ lambda1: -1 }, 'lambda1'],
     [{ studentTemperature: 0 }, 'studentTemperature'],
     [{ alpha: 0 }, 'alpha'],
     [{ boxMinArea: 0.6 }, 'boxMinArea'],
@@ -157,7 +157,7 @@ describe('reco’s options', () => {
     [{ bankSize: 2.5 }, 'bankSize'],
     [{ weakRecipe: 'none' }, 'weakRecipe'],
     [{ weakRecipe: recipe, teacherView: 'strong' }, 'weakRecipe'],
-    [{ hostLoss: false, lambdaGlobal: 0, lambdaLocal: 0 }, 'hostLoss'],
+    [{ hostLoss: false, lambda1: 0, lambda2: 0 }, 'hostLoss'],
     [{ term: '' }, 'term'],
     [{ lamda1: 1 }, 'lamda1'],
   ])('are refused: %j', (options, name) => {
@@ -206,10 +206,10 @@ describe.each(Object.entries(hosts))('reco over %s', (_, host) => {
       trainer.dispose();
       return reports.map((r) => r.metrics.loss);
     };
-    expect(await losses([reco({ lambdaGlobal: 0, lambdaLocal: 0 })])).toEqual(await losses([]));
+    expect(await losses([reco({ lambda1: 0, lambda2: 0 })])).toEqual(await losses([]));
   });
 
-  it.each([{ lambdaLocal: 0 }, { lambdaGlobal: 0 }])('moves the encoder by one term alone: %j', async (options) => {
+  it.each([{ lambda2: 0 }, { lambda1: 0 }])('moves the encoder by one term alone: %j', async (options) => {
     const trainer = trainerOf(host(), [reco({ hostLoss: false, bankSize: 8, ...options })]);
     const kernel = trainer.variables['online/backbone/conv/kernel']!;
     const before = valuesOf(kernel);
@@ -257,7 +257,7 @@ describe('reco’s state', () => {
       { relationBank: 'host', bankSize: 4 },
       ['keys 4,5', 'keysPointer '],
     ],
-    ['nothing without the relation', hosts.moco(), { lambdaGlobal: 0 }, []],
+    ['nothing without the relation', hosts.moco(), { lambda1: 0 }, []],
   ] as const)('is %s', (_, host, options, expected) => {
     expect(stateOf(host, options)).toEqual(expected);
   });

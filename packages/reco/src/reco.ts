@@ -39,7 +39,7 @@ const DEFAULT_BANK = 4096;
  */
 export function reco(options: RecoOptions = {}): Plugin<HostTensors, Tensors, State> {
   const o = resolveReco(options);
-  const [hasRelation, hasInterpolation] = [o.lambdaGlobal > 0, o.lambdaLocal > 0];
+  const [hasRelation, hasInterpolation] = [o.lambda1 > 0, o.lambda2 > 0];
   return definePlugin<HostTensors, Tensors, State>({
     name: 'reco',
     options: { ...o, weakRecipe: typeof o.weakRecipe === 'string' ? o.weakRecipe : plain(o.weakRecipe) },
@@ -109,8 +109,8 @@ function needsOf(host: HostInfo, o: ResolvedRecoOptions): { readonly bank: boole
   }
   const inBatch = rows > 0 && !host.momentumTarget;
   const bank = o.relationBank === 'auto' ? (inBatch ? 'batch' : 'own') : o.relationBank;
-  const wantsKeys = (o.lambdaLocal > 0 && o.localTarget === 'infoNce') || (o.lambdaGlobal > 0 && bank === 'host');
-  return { bank: o.lambdaGlobal > 0 && bank === 'own', keys: rows === 0 && wantsKeys };
+  const wantsKeys = (o.lambda2 > 0 && o.localTarget === 'infoNce') || (o.lambda1 > 0 && bank === 'host');
+  return { bank: o.lambda1 > 0 && bank === 'own', keys: rows === 0 && wantsKeys };
 }
 
 function bankRows(host: HostInfo, o: ResolvedRecoOptions): number {

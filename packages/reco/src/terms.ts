@@ -57,7 +57,7 @@ export function relationTerm(io: FullIo, host: Comparison, o: ResolvedRecoOption
     share: 1,
     objective: relationObjective(o.divergence),
   };
-  return { name: RELATION, weight: o.lambdaGlobal, comparisons: [comparison] };
+  return { name: RELATION, weight: o.lambda1, comparisons: [comparison] };
 }
 
 /** Candidates of the two distributions. `init` has settled `auto`: an own bank is there, or it is not. */
@@ -93,5 +93,5 @@ export function interpolationTerm({ state, features, draws }: FullIo, host: Comp
     share: 1,
     objective: isContrast ? softmax : cosine(0, -1),
   };
-  return { name: INTERPOLATION, weight: o.lambdaLocal, comparisons: [comparison] };
+  return { name: INTERPOLATION, weight: o.lambda2, comparisons: [comparison] };
 }
