@@ -65,9 +65,9 @@ export function compose({ host, plugins, batch, side, recipes, rng }: ComposeOpt
 }
 
 /** Labels of all plug-ins at a step, by name. */
-export function phasesOf({ host, plugins }: Composition, step: StepInfo): Readonly<Record<string, string>> {
+export function phasesOf({ host, plugins, info }: Composition, step: StepInfo): Readonly<Record<string, string>> {
   return Object.fromEntries(
-    plugins.map((p) => [p.name, inHook(p.name, 'phase', host.name, () => p.phase?.(step) ?? 'on', step.step)]),
+    plugins.map((p) => [p.name, inHook(p.name, 'phase', host.name, () => p.phase?.(step, info) ?? 'on', step.step)]),
   );
 }
 

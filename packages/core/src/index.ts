@@ -26,6 +26,7 @@ export * from './optim/lars.js';
 export * from './optim/optimizer.js';
 export * from './optim/sgd.js';
 export * from './options.js';
+export * from './orientation.js';
 export * from './permutation.js';
 export * from './plugin.js';
 export * from './recipe.js';

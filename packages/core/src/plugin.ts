@@ -103,7 +103,7 @@ export interface Plugin<D extends HostTensors = HostTensors, F extends Tensors =
   /** own: checks that the host fits (`SslError` `INCOMPATIBLE`) and allocates state. */
   init?(host: HostInfo, rng: Rng): S;
   /** own: label of what it does at this step; a step is recorded once per set of labels. Default `on`. */
-  phase?(step: StepInfo): string;
+  phase?(step: StepInfo, host: HostInfo): string;
   /** own: the only place with randomness; also values that change over time. `rng` is this plug-in's stream for this step. */
   draw?(rng: Rng, step: StepInfo, host: HostInfo): D;
   /** own: extra passes, inside the gradient tape. */

@@ -119,7 +119,7 @@ describe('ft', () => {
 
   it('is on from the epoch after startEpoch to endEpoch', () => {
     const phase = (options: FtOptions, epoch: number) =>
-      ft(options).phase!({ step: 0, epoch, epochs: 9, stepsPerEpoch: 1 } as StepInfo);
+      ft(options).phase!({ step: 0, epoch, epochs: 9, stepsPerEpoch: 1 } as StepInfo, hostInfo());
     expect([1, 2, 9].map((e) => phase({}, e))).toEqual(['on', 'on', 'on']);
     expect([1, 2, 3, 4, 5].map((e) => phase({ startEpoch: 2, endEpoch: 4 }, e))).toEqual([
       'off',

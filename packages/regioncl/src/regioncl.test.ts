@@ -224,7 +224,7 @@ describe('regioncl', () => {
 
   it('is off between its steps and with weight 0', () => {
     const phase = (options: RegionclOptions, step: number) =>
-      regioncl(options).phase!({ step, epoch: 1, epochs: 1, stepsPerEpoch: 9 });
+      regioncl(options).phase!({ step, epoch: 1, epochs: 1, stepsPerEpoch: 9 }, {} as never);
     expect([0, 1, 2, 3].map((step) => phase({ regionEvery: 3 }, step))).toEqual(['on', 'off', 'off', 'on']);
     expect(phase({ regionWeight: 0 }, 0)).toBe('off');
     const { io } = example();

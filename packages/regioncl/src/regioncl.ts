@@ -82,7 +82,7 @@ const composed = (o: ResolvedRegionclOptions, { draws, hostTerms, online }: Io):
   const term = termOf('regioncl', hostTerms, o.term);
   return regionHosts(
     term.comparisons,
-    { online },
+    online,
     views.map((name) => name.slice('cells/'.length)),
   );
 };
