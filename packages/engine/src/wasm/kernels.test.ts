@@ -38,8 +38,6 @@ const cases: fc.Arbitrary<Case> = fc
 
 describe('training on wasm', () => {
   beforeAll(useWasmBackend);
-  // Once more: registering is idempotent.
-  beforeAll(useWasmBackend);
 
   test('both gradients of a convolution are the sums of their definition', () => {
     fc.assert(

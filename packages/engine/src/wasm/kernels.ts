@@ -138,7 +138,6 @@ export function registerWasmKernels(): void {
   if (tf.getKernel('UnsortedSegmentSum', BACKEND) !== undefined) return;
   replaceKernel('MaxPoolGrad', shiftedMaxPoolGrad(tf.getKernel('MaxPoolGrad', BACKEND).kernelFunc));
   for (const [kernelName, compute] of Object.entries(KERNELS)) {
-    // Kernels get plain tensor descriptions where operations made of operations want tensors; tfjs passes tensors to both.
     replaceKernel(kernelName, ({ inputs, attrs }) =>
       tf.tidy(() => compute(inputs as Record<string, tf.Tensor>, (attrs ?? {}) as Record<string, unknown>)),
     );
