@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 /** Share of a new slice in the running statistics (lightly's and the authors' code). */
-export const STATS_MOMENTUM = 0.01;
+const STATS_MOMENTUM = 0.01;
 
 /**
  * Moves running statistics over several slices, one after the other:  run ← 0.01 · slice + 0.99 · run.
