@@ -101,7 +101,7 @@ export const matchCells = (query: tf.Tensor4D, key: tf.Tensor4D): tf.Tensor1D =>
  *
  *   L = (1 − λ) L_global + λ mean_a [ logsumexp(s_a / τ) − s_a0 / τ ],  s_a = [R_a·R′_match(a), R_a·Q_dense].
  *
- * Starts near ln(1 + K). Gradient reaches the query side only. The dense term scores n·g² rows against K: core does so in row blocks
+ * At most near ln(1 + K), when the queues have filled. Gradient reaches the query side only. The dense term scores n·g² rows against K: core does so in row blocks
  * where the matrix would be large. Metrics: `std` of the queries ({@link embeddingStd}), `positive` mean of q·k.
  *
  * @throws SslError `BAD_OPTION`.

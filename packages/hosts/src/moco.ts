@@ -128,7 +128,7 @@ type Draws = { momentum: HostTensor<tf.Rank.R0>; order?: HostTensor<tf.Rank.R1>;
  *
  *   L = mean_i [ logsumexp(s_i / τ) − s_i0 / τ ],  s_i = [q_i·k_i, q_i·Q].
  *
- * Starts near ln(1 + K). Gradient reaches queries only. All scores see the queue as it was when the step began; keys enter it
+ * At most near ln(1 + K), when the queue has filled. Gradient reaches queries only. All scores see the queue as it was when the step began; keys enter it
  * after both directions were scored. Metrics: `std` of the queries ({@link embeddingStd}), `positive` mean of q·k.
  *
  * @throws SslError `BAD_OPTION`.
