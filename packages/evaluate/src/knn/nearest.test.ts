@@ -62,13 +62,17 @@ describe('nearest', () => {
   });
 
   it('does not depend on how queries are cut into chunks, and frees its tensors', async () => {
-    const bank = normals(300, 3, 3);
-    const query = normals(40, 3, 4);
+    // 2000 × 2600 scores are more than one chunk holds.
+    const bank = normals(2000, 2, 3);
+    const query = normals(2600, 2, 4);
     const before = tf.memory().numTensors;
-    const all = await nearest(bank, query, { k: 5 });
+    const all = await nearest(bank, query, { k: 5, metric: 'euclidean' });
     expect(tf.memory().numTensors).toBe(before);
-    const one = await nearest(bank, { data: query.data.subarray(0, 3), rows: 1, dim: 3 }, { k: 5 });
-    expect([...all.indices.subarray(0, 5)]).toEqual([...one.indices]);
+    for (const row of [0, 2499, 2500, 2599]) {
+      const one = { data: query.data.subarray(2 * row, 2 * row + 2), rows: 1, dim: 2 };
+      const alone = await nearest(bank, one, { k: 5, metric: 'euclidean' });
+      expect([...all.indices.subarray(5 * row, 5 * row + 5)]).toEqual([...alone.indices]);
+    }
   });
 
   it('does not depend on the scale of features under cosine', async () => {

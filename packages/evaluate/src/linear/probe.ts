@@ -165,8 +165,10 @@ function createTrainer(dim: number, classes: number, recipe: ProbeRecipe, rate: 
         const x = tf.tensor2d(batch.data, [picked.length, dim]);
         const target = tf.oneHot(tf.tensor1d(batch.labels, 'int32'), classes, 1, 0, 'float32') as tf.Tensor2D;
         const logits = tf.add(tf.matMul(x, weights.kernel as tf.Tensor2D), weights.bias!) as tf.Tensor2D;
-        // Not through logarithms, and the mean last: equal logits then give a zero gradient exactly, which Adam does not blow up.
-        const residual = tf.sub(tf.softmax(logits), target);
+        // exp / Σ exp, and the mean last: equal logits then give a zero gradient exactly, which Adam does not blow up. Some backends' own
+        // softmax goes through logarithms.
+        const weight = tf.exp(tf.sub(logits, tf.max(logits, 1, true)));
+        const residual = tf.sub(tf.div(weight, tf.sum(weight, 1, true)), target);
         const gradients = [tf.matMul(x, residual, true), tf.sum(residual, 0)].map((g) => tf.div(g, picked.length));
         const loss = tf.neg(tf.sum(tf.mul(logSoftmax(logits), target))) as tf.Scalar;
         const rates: LearningRates = { scheduled: tf.scalar(scheduled), base: tf.scalar(rate) };

@@ -52,6 +52,13 @@ describe('pairStatistics', () => {
     expect(found.meanAbsCosine).toBeCloseTo(cosines, 6);
   });
 
+  it('covers every pair once when the rows do not fit one chunk', async () => {
+    // 2300² products are more than one chunk holds. Half the rows at a right angle to the other half: a row equals 1149 of the 2299 others.
+    const rows = Array.from({ length: 2300 }, (_, i) => (i % 2 === 0 ? [1, 0] : [0, 1]));
+    const { meanAbsCosine } = await pairStatistics(matrix(rows));
+    expect(meanAbsCosine).toBeCloseTo((2 * 1150 * 1149) / (2300 * 2299), 12);
+  });
+
   it('is about −2t for a uniform cloud in many dimensions', async () => {
     expect((await pairStatistics(normals(200, 256, 5))).uniformity).toBeCloseTo(-4, 1);
   });
