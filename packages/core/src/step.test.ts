@@ -176,7 +176,11 @@ describe('a step', () => {
       },
     });
     await expect(only(trainerOf([failing]))).rejects.toThrow(
-      expect.objectContaining({ code: 'HOOK_FAILED', message: `[probe] ${hook} failed: bad shape` }),
+      expect.objectContaining({
+        code: 'HOOK_FAILED',
+        message: `[probe] ${hook} failed: bad shape`,
+        hint: expect.stringMatching(new RegExp(`^While: probe\\.${hook}, host .+, step 0\\.$`)),
+      }),
     );
   });
 });

@@ -23,7 +23,13 @@ export interface StepContext {
   readonly slots: Weights;
   /** Gradient sums of the micro-batches, aligned with `parameters`; empty without accumulation. */
   readonly accumulators: readonly tf.Variable[];
+  /** Number of the step that runs or is being recorded, from 0. For messages only: a recorded step must not depend on it. */
+  readonly stepNumber: () => number;
 }
+
+/** Runs a hook of host or plug-in; what it throws says whose hook it was, over which host and at which step. */
+const runHook = <T>({ composition, stepNumber }: StepContext, owner: string, hook: string, run: () => T): T =>
+  inHook(owner, hook, composition.host.name, run, stepNumber());
 
 /** What this recording of the step does. */
 export interface StepVariant {
@@ -64,7 +70,7 @@ export function stepFunction(context: StepContext, variant: StepVariant): StepFu
     try {
       const tape: Tape = { run: untaped };
       const hostIo = createHostIo(context, inputs, retain, tape);
-      if (variant.first) inHook(host.name, 'begin', host.name, () => host.begin?.(hostIo));
+      if (variant.first) runHook(context, host.name, 'begin', () => host.begin?.(hostIo));
       const pass = new StepPass(context, variant, hostIo, inputs, retain, tape);
       const gradients = pass.differentiate();
       const outputs = pass.observe();
@@ -134,15 +140,15 @@ class StepPass {
 
   #loss(): tf.Scalar {
     const { host, plugins } = this.context.composition;
-    this.#hostTerms = this.#keepAll(inHook(host.name, 'terms', host.name, () => host.terms(this.hostIo)));
+    this.#hostTerms = this.#keepAll(runHook(this.context, host.name, 'terms', () => host.terms(this.hostIo)));
     for (const p of plugins) {
       const io = this.#createIo(p.name);
       this.#io.set(p.name, io);
-      if (p.encode) io.features = this.#keepAll(inHook(p.name, 'encode', host.name, () => p.encode!(io)));
+      if (p.encode) io.features = this.#keepAll(runHook(this.context, p.name, 'encode', () => p.encode!(io)));
     }
     let terms = plugins.some((p) => p.replacesHostLoss) ? [] : this.#hostTerms;
     for (const p of plugins) {
-      if (p.edit) terms = inHook(p.name, 'edit', host.name, () => p.edit!(terms, this.#io.get(p.name)!));
+      if (p.edit) terms = runHook(this.context, p.name, 'edit', () => p.edit!(terms, this.#io.get(p.name)!));
     }
     const { total, scored } = scoreTerms(terms);
     this.#scored = this.#keepAll(scored);
@@ -180,12 +186,12 @@ class StepPass {
     };
     add(
       'host',
-      inHook(host.name, 'observe', host.name, () => host.observe?.(this.hostIo)),
+      runHook(this.context, host.name, 'observe', () => host.observe?.(this.hostIo)),
     );
     for (const p of plugins) {
       add(
         p.name,
-        inHook(p.name, 'observe', host.name, () => p.observe?.(this.#scored, this.#io.get(p.name)!)),
+        runHook(this.context, p.name, 'observe', () => p.observe?.(this.#scored, this.#io.get(p.name)!)),
       );
     }
     return outputs;
@@ -193,8 +199,8 @@ class StepPass {
 
   commit(): void {
     const { host, plugins } = this.context.composition;
-    inHook(host.name, 'commit', host.name, () => host.commit?.(this.hostIo));
-    for (const p of plugins) inHook(p.name, 'commit', host.name, () => p.commit?.(this.#io.get(p.name)!));
+    runHook(this.context, host.name, 'commit', () => host.commit?.(this.hostIo));
+    for (const p of plugins) runHook(this.context, p.name, 'commit', () => p.commit?.(this.#io.get(p.name)!));
   }
 }
 

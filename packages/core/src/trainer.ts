@@ -81,7 +81,7 @@ export class Trainer {
     const { host, plugins, batch, side, recipes } = o;
     this.#composition = compose({ host, plugins, batch, side, recipes, rng: this.#rng });
     const { context, variables } = allocate(this.#composition, o.optimizer, this.#rng, o.accumulate);
-    this.#context = context;
+    this.#context = { ...context, stepNumber: () => this.#step };
     this.#variables = variables;
     this.#program = o.runtime.createProgram(variables);
   }
@@ -276,7 +276,7 @@ function allocate(composition: Composition, optimizer: Optimizer, rng: Rng, accu
     ...under('optimizer', slots),
     ...Object.fromEntries(accumulators.map((v, i) => [`accumulated/${parameters[i]!.path}`, v])),
   };
-  const context: StepContext = {
+  const context: Omit<StepContext, 'stepNumber'> = {
     composition,
     onlineWeights,
     targetWeights,
