@@ -1,4 +1,4 @@
-import { Rng, SslError, type StepInfo, scoreTerms, type Term } from '@contrastive/core';
+import { Rng, type SharedBlock, SslError, type StepInfo, scoreTerms, type Term } from '@contrastive/core';
 import { expectClose, expectGradients, seededRows } from '@contrastive/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
@@ -192,6 +192,17 @@ describe('ft', () => {
     // Anchor 0 may not see rows 0 and 3: mixed rows 0 (0, 1), 2 (2, 3), 3 (3, 4), 5 (5, 0) are hidden, 1 (1, 2) and 4 (4, 5) count.
     const touched = values(tf.sum(tf.abs(gradient), 1)).map((v) => v > 0);
     expect(touched).toEqual([false, true, true, false, true, true]);
+  });
+
+  it('leaves the mask alone with λ_in fixed to 1: nothing is mixed in', () => {
+    const mask = tf.tensor2d([0, 1, 1, 1, 0, 1, 1, 1, 0], [3, 3]);
+    const [term] = contrast(randomContrast(6, 3, 3, 4));
+    const comparisons = term!.comparisons.map((c) => ({
+      ...c,
+      negatives: [{ ...(c.negatives[0] as SharedBlock), mask }],
+    }));
+    const [after] = edited([{ ...term!, comparisons }], { target: 'neg', lambdaIn: 1 }, { order: [1, 2, 0] });
+    expect(after!.comparisons[0]!.negatives[0]!.mask).toBe(mask);
   });
 
   it('gives the same output when it edits twice', () => {

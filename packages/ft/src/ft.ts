@@ -67,7 +67,7 @@ function transform(o: ResolvedFtOptions, c: Comparison, draws: Draws): Compariso
   const isUnit = norm === 'neg' || norm === 'all';
   const negatives = c.negatives.flatMap((block): readonly Block[] => {
     if (block.kind === 'paired') return [block];
-    const mixed = mixBlock(block, draws, isUnit);
+    const mixed = mixBlock(o, block, draws, isUnit);
     return o.negativeMode === 'append' ? [block, mixed] : [mixed];
   });
   return { ...moved, negatives };
@@ -99,7 +99,7 @@ function movePair(o: ResolvedFtOptions, c: Comparison, lambda: tf.Tensor2D, isUn
 const describe = (block: Block): string =>
   block.kind === 'shared' ? `${block.rows.shape[0]} rows shared by all` : `${block.rows.shape[1]} for each`;
 
-function mixBlock(block: SharedBlock, draws: Draws, isUnit: boolean): SharedBlock {
+function mixBlock(o: ResolvedFtOptions, block: SharedBlock, draws: Draws, isUnit: boolean): SharedBlock {
   const [m, d] = block.rows.shape;
   const read = (name: string): tf.Tensor => {
     const t = draws[`${name}/${m}`];
@@ -115,7 +115,8 @@ function mixBlock(block: SharedBlock, draws: Draws, isUnit: boolean): SharedBloc
   return {
     ...block,
     rows: isUnit ? unit(mixed) : mixed,
-    ...(block.mask === undefined ? {} : { mask: mixMask(block.mask, permutation) }),
+    // With a factor of 1 nothing is mixed in, so nothing more is hidden.
+    ...(block.mask === undefined || o.lambdaIn === 1 ? {} : { mask: mixMask(block.mask, permutation) }),
   };
 }
 
