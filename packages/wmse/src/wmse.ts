@@ -67,10 +67,12 @@ function withViews(plan: ViewPlan, views: number): ViewPlan {
   return { ...plan, ...Object.fromEntries(added.map((name) => [name, recipe])) };
 }
 
-const createStats = ({ dim }: HostInfo): State => ({
-  mean: tf.variable(tf.zeros([dim]), false),
-  covariance: tf.variable(tf.eye(dim), false),
-});
+/** tidy frees the initial values, of which variables are copies. */
+const createStats = ({ dim }: HostInfo): State =>
+  tf.tidy(() => ({
+    mean: tf.variable(tf.zeros([dim]), false),
+    covariance: tf.variable(tf.eye(dim), false),
+  }));
 
 /** `whitened` [d, t · n, k], and what was found about the slices. */
 function whitenViews(rows: tf.Tensor2D, draws: OnDevice<HostTensors>, o: ResolvedWmseOptions): Tensors {
