@@ -5,7 +5,10 @@ import { type MeanInterval, meanInterval } from '../stats/intervals.js';
 import { lbfgs } from './lbfgs.js';
 import { products64 } from './products.js';
 
-/** Images with several classes each: `targets[row * classes + c]` is 1 (present), −1 (absent) or 0 (left out of training and test). */
+/**
+ * Images with several classes each: `targets[row * classes + c]` is 1 (present), −1 (absent) or 0 (left out of training and test, as
+ * VISSL does with "difficult" objects; ReCo counts those as −1: replace 0 by −1 to follow it).
+ */
 export interface MultiLabelFeatures extends FeatureMatrix {
   readonly classes: number;
   readonly targets: Int8Array;
