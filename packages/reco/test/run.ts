@@ -39,7 +39,7 @@ export const trainerOf = (host: AnyHost, plugins: readonly AnyPlugin[], seed = 1
   });
 
 /** Random pixels for every view of the plan; the same for the same seed and view. */
-export function batchFor(trainer: Trainer, seed: number): Batch {
+function batchFor(trainer: Trainer, seed: number): Batch {
   const size = BATCH * SIDE * SIDE * 3;
   const pixels = (view: string) => {
     const rng = Rng.create(seed).fork(view);

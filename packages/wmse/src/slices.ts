@@ -57,12 +57,7 @@ function checkSamples(o: ResolvedWmseOptions, size: number, dim: number): void {
   });
 }
 
-/** `order` [iterations, n]: images of each slicing; `channels` [k]: order of the channels, cut into groups. */
-export type SliceDraws = {
-  readonly order: HostTensor<tf.Rank.R2>;
-  readonly channels?: HostTensor<tf.Rank.R1>;
-};
-
+/** Draws of a step: `order` [iterations, n], images of each slicing; with channel groups `channels` [k], cut into the groups. */
 export function drawSlices(rng: Rng, o: ResolvedWmseOptions, { batch, dim }: HostInfo): Record<string, HostTensor> {
   const orders = Array.from({ length: o.iterations }, () =>
     o.slicing === 'permuted' ? rng.permutation(batch) : Int32Array.from({ length: batch }, (_, i) => i),
