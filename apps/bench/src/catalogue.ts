@@ -18,7 +18,23 @@ import {
   type ViewRecipe,
 } from '@contrastive/core';
 import { ft } from '@contrastive/ft';
-import { byol, densecl, moco, mocoV3, nnclr, simclr, simsiam } from '@contrastive/hosts';
+import {
+  BYOL_PRESETS,
+  byol,
+  DENSECL_PRESETS,
+  densecl,
+  type HostPreset,
+  MOCO_PRESETS,
+  MOCO_V3_PRESETS,
+  moco,
+  mocoV3,
+  NNCLR_PRESETS,
+  nnclr,
+  SIMCLR_PRESETS,
+  SIMSIAM_PRESETS,
+  simclr,
+  simsiam,
+} from '@contrastive/hosts';
 import { reco } from '@contrastive/reco';
 import { regioncl } from '@contrastive/regioncl';
 import { wmse } from '@contrastive/wmse';
@@ -28,17 +44,26 @@ import type { Part } from './config.js';
 // biome-ignore lint/suspicious/noExplicitAny: see above.
 type Make<T> = (options: any) => T;
 
-const HOSTS: Readonly<Record<string, Make<AnyHost>>> = { moco, mocov3: mocoV3, simclr, simsiam, byol, densecl, nnclr };
+const HOSTS: Readonly<Record<string, Make<AnyHost>>> = { moco, mocoV3, simclr, simsiam, byol, densecl, nnclr };
+const PRESETS: Readonly<Record<string, readonly HostPreset<object>[]>> = {
+  moco: MOCO_PRESETS,
+  mocoV3: MOCO_V3_PRESETS,
+  simclr: SIMCLR_PRESETS,
+  simsiam: SIMSIAM_PRESETS,
+  byol: BYOL_PRESETS,
+  densecl: DENSECL_PRESETS,
+  nnclr: NNCLR_PRESETS,
+};
 const METHODS: Readonly<Record<string, Make<AnyPlugin>>> = { reco, ft, regioncl, wmse };
 const BACKBONES: Readonly<Record<string, Make<Backbone>>> = {
   resnet18,
   resnet34,
   resnet50,
-  'vit-tiny': vitTiny,
-  'vit-small': vitSmall,
-  'vit-base': vitBase,
+  vitTiny,
+  vitSmall,
+  vitBase,
 };
-const OPTIMIZERS: Readonly<Record<string, Make<Optimizer>>> = { sgd, lars, adam, adamw: adamW };
+const OPTIMIZERS: Readonly<Record<string, Make<Optimizer>>> = { sgd, lars, adam, adamW };
 const RECIPES = recipes as unknown as Readonly<Record<string, (options: RecipeOptions) => ViewRecipe | RecipePair>>;
 
 export const names = {
@@ -49,13 +74,18 @@ export const names = {
   normalizations: Object.keys(NORMALIZATIONS),
 };
 
-/** @throws SslError `BAD_OPTION` naming the nearest, if `name` is unknown. */
+/**
+ * The entry called `name`, in upper or lower case.
+ *
+ * @throws SslError `BAD_OPTION` naming the nearest, if there is none.
+ */
 function lookUp<T>(kind: string, table: Readonly<Record<string, T>>, name: string): T {
-  const found = Object.hasOwn(table, name) ? table[name] : undefined;
-  if (found !== undefined) return found;
-  const near = nearest(name, Object.keys(table));
+  const known = Object.keys(table);
+  const key = known.find((k) => k === name) ?? known.find((k) => k.toLowerCase() === name.toLowerCase());
+  if (key !== undefined) return table[key]!;
+  const near = nearest(name, known);
   throw new SslError('BAD_OPTION', `There is no ${kind} called ${name}.`, {
-    hint: near === undefined ? `There are ${Object.keys(table).join(', ')}.` : `Did you mean ${near}?`,
+    hint: near === undefined ? `There are ${known.join(', ')}.` : `Did you mean ${near}?`,
   });
 }
 
@@ -73,6 +103,9 @@ export function makeBackbone(part: Part, side: number): Backbone {
 
 export const makeHost = (part: Part, backbone: Backbone): AnyHost =>
   lookUp('host', HOSTS, part.name)({ ...optionsOf(part), backbone });
+
+/** Published and practical recipes of a host. */
+export const presetsOf = (host: string): readonly HostPreset<object>[] => lookUp('host', PRESETS, host);
 
 export const makeMethod = (part: Part): AnyPlugin => lookUp('method', METHODS, part.name)(optionsOf(part));
 

@@ -1,4 +1,5 @@
-import { scaleLinearly } from '@contrastive/core';
+import { SslError, scaleLinearly } from '@contrastive/core';
+import { presetsOf } from './catalogue.js';
 import type { Part, RunConfig } from './config.js';
 
 /** What a run needs besides its configuration's own fields; the configuration may say otherwise. */
@@ -10,46 +11,23 @@ export interface RecipeDefaults {
 }
 
 /**
- * Settings for small data on one machine, where the papers' own (made for ImageNet, or 1,000 epochs) do not fit: SGD with momentum 0.9 and
- * weight decay 5e-4 on everything, cosine per epoch, no warm-up, no blur, EMA momentum 0.99 (spec "hosts" section 10, last row). A published recipe
- * is chosen by naming optimiser, schedule and recipe in a configuration file.
+ * Settings for small data on one machine, where the papers' own (made for ImageNet, or for 1,000 epochs) do not fit: the host's preset
+ * `practical/cifar` (SGD with weight decay on everything, cosine per epoch, no blur; spec "hosts" section 10, last row) with the rate
+ * scaled to the batch, a queue that fits the data, and heads no wider than the backbone calls for.
  */
-export function defaultsFor(
-  { host, methods, batch, accumulate }: RunConfig,
-  images: number,
-  channels: number,
-): RecipeDefaults {
-  const global = batch * accumulate;
-  const rate = (base: number, reference: number) => scaleLinearly(base, global, reference);
-  const sgd = (learningRate: number): Part => ({ name: 'sgd', learningRate, momentum: 0.9, weightDecay: 5e-4 });
-  const cosine: Part = { name: 'cosine' };
-  const common = { schedule: cosine, recipe: 'lightlyCifar' };
-  const queueSize = queueFor(images, batch);
-  const constant = { base: 0.99, kind: 'constant' };
-  const byHost: Readonly<Record<string, RecipeDefaults>> = {
-    moco: {
-      ...common,
-      host: { name: 'moco', queueSize, temperature: 0.1, momentum: constant },
-      optimizer: sgd(rate(0.06, 256)),
-    },
-    densecl: {
-      ...common,
-      host: { name: 'densecl', queueSize, temperature: 0.2, momentum: constant },
-      optimizer: sgd(rate(0.06, 256)),
-    },
-    simclr: {
-      ...common,
-      host: { name: 'simclr', hidden: channels, temperature: 0.5 },
-      optimizer: sgd(rate(0.06, 128)),
-    },
-    byol: { ...common, host: { name: 'byol', momentum: constant }, optimizer: sgd(rate(0.06, 128)) },
-    nnclr: { ...common, host: { name: 'nnclr', queueSize }, optimizer: sgd(rate(0.06, 128)) },
-    mocov3: { ...common, host: { name: 'mocov3' }, optimizer: sgd(rate(0.06, 128)) },
-    simsiam: { ...common, host: { name: 'simsiam' }, optimizer: sgd(0.06) },
+export function defaultsFor(config: RunConfig, images: number): RecipeDefaults {
+  const { host, methods, batch, accumulate } = config;
+  const preset = presetsOf(host.name).find((p) => p.source === 'practical' && p.data === 'cifar');
+  if (preset === undefined) throw new SslError('BAD_OPTION', `The host ${host.name} has no settings for small data.`);
+  const { learningRate, ...optimizer } = preset.optimizer;
+  const { kind, ...schedule } = preset.schedule;
+  const defaults: RecipeDefaults = {
+    host: { ...fitQueues(preset.host, images, batch), ...host },
+    optimizer: { ...optimizer, learningRate: scaleLinearly(learningRate, batch * accumulate, preset.batch) },
+    schedule: { name: kind, ...schedule },
+    recipe: preset.recipe,
   };
-  const defaults = byHost[host.name] ?? byHost.simclr!;
-  const merged = { ...defaults, host: { ...(host.name === defaults.host.name ? defaults.host : {}), ...host } };
-  return methods.some((m) => m.name === 'wmse') ? { ...merged, ...WMSE } : merged;
+  return methods.some((m) => m.name === 'wmse') ? { ...defaults, ...WMSE } : defaults;
 }
 
 /** W-MSE's own recipe (spec "wmse" section 3.3, for small networks): Adam, warm-up, colour before the crop. */
@@ -59,7 +37,38 @@ const WMSE = {
   recipe: 'wmseSmall',
 } as const;
 
-/** A quarter of the data, in whole batches, at most 4,096 keys: a longer queue would hold older copies of the batch's own images. */
-function queueFor(images: number, batch: number): number {
-  return batch * Math.max(1, Math.min(Math.floor(4096 / batch), Math.floor(images / 4 / batch)));
+/**
+ * Queues and support sets of at most a quarter of the data, in whole batches: a longer one would hold older copies of the batch's own
+ * images.
+ */
+function fitQueues(host: object, images: number, batch: number): Record<string, unknown> {
+  const fitting = batch * Math.max(1, Math.floor(images / 4 / batch));
+  return Object.fromEntries(
+    Object.entries(host).map(([name, value]) => {
+      const isQueue = name === 'queueSize' || name === 'supportSize';
+      return [name, isQueue ? Math.min(batch * Math.max(1, Math.floor(value / batch)), fitting) : value];
+    }),
+  );
+}
+
+/**
+ * A published recipe as configuration: everything that it sets, including backbone, batch and epochs.
+ *
+ * @param name `source/data`, for example `lightly/cifar` or `official/imagenet` (of several versions, the newest).
+ * @throws SslError `BAD_OPTION` listing the host's presets.
+ */
+export function presetConfig(name: string, host: string): Record<string, unknown> {
+  const presets = presetsOf(host);
+  const preset = presets.findLast((p) => `${p.source}/${p.data}` === name);
+  if (preset === undefined) {
+    const known = [...new Set(presets.map((p) => `${p.source}/${p.data}`))].join(', ');
+    throw new SslError('BAD_OPTION', `The host ${host} has no preset called ${name}.`, { hint: `It has ${known}.` });
+  }
+  const { backbone, side, optimizer, schedule, recipe, normalization, batch, epochs } = preset;
+  const { kind, ...rest } = schedule;
+  return {
+    ...{ backbone, side, optimizer, recipe, normalization, batch, epochs },
+    host: { name: host, ...preset.host },
+    schedule: { name: kind, ...rest },
+  };
 }

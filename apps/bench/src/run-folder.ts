@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import {
+  accessSync,
   appendFileSync,
+  constants,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -58,7 +60,7 @@ export class RunFolder {
     try {
       folder = new RunFolder(path, mkdirSync(path, { recursive: true }));
     } catch (error) {
-      throw ioError('Making the run folder', path, error);
+      throw ioError('Making the run folder', path, reasonFor(path, error));
     }
     try {
       lockFolder(path);
@@ -180,6 +182,18 @@ export class RunFolder {
   /** Lets other processes in. */
   close(): void {
     rmSync(join(this.path, 'lock.json'), { force: true });
+  }
+}
+
+/** Node's recursive `mkdir` says ENOENT also where the disk is read-only: asks the nearest folder that exists. */
+function reasonFor(path: string, error: unknown): unknown {
+  let folder = resolve(path);
+  while (!existsSync(folder)) folder = dirname(folder);
+  try {
+    accessSync(folder, constants.W_OK);
+    return error;
+  } catch (better) {
+    return better;
   }
 }
 

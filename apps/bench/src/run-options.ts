@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { SslError } from '@contrastive/core';
 import { applySetting, parseConfig, type RunConfig, type RunConfigInput, readConfigFile } from './config.js';
+import { presetConfig } from './defaults.js';
 import { readJson } from './files.js';
 
 /** Fields that may differ when a run is resumed: they say how it is computed and kept, not what is computed. */
@@ -23,18 +24,23 @@ export interface ConfigFlags {
   readonly fields: Partial<RunConfigInput>;
   /** YAML or JSON file. */
   readonly config?: string | undefined;
+  /** Published recipe of the host, `source/data`. */
+  readonly preset?: string | undefined;
   /** `path=value`, each. */
   readonly settings: readonly string[];
 }
 
 /**
- * Configuration of a new run: defaults < file < flags < --set.
+ * Configuration of a new run: defaults < preset < file < flags < --set.
  *
  * @param base an earlier configuration, in place of the defaults. @throws SslError `BAD_OPTION`, `USAGE`, `IO`.
  */
-export function toConfig({ fields, config: file, settings }: ConfigFlags, base: Partial<RunConfig> = {}): RunConfig {
-  const fromFile = file === undefined ? {} : readConfigFile(file);
-  const merged: Record<string, unknown> = { ...base, ...fromFile, ...fields };
+export function toConfig(
+  { fields, config: file, preset, settings }: ConfigFlags,
+  base: Partial<RunConfig> = {},
+): RunConfig {
+  const given: Record<string, unknown> = { ...(file === undefined ? {} : readConfigFile(file)), ...fields };
+  const merged = { ...base, ...(preset === undefined ? given : overPreset(preset, given)) };
   for (const setting of settings) applySetting(merged, setting);
   if (merged.data === undefined) {
     throw new SslError('USAGE', 'No images were named.', {
@@ -46,6 +52,22 @@ export function toConfig({ fields, config: file, settings }: ConfigFlags, base: 
     if (settings.some((setting) => setting.split(/[.=]/)[0] === field)) return '--set';
     return field in fields || file === undefined ? flagOf(field) : file;
   });
+}
+
+/** A preset with what was given on top; options of the host and of the backbone are added to the preset's. */
+function overPreset(preset: string, given: Record<string, unknown>): Record<string, unknown> {
+  const asPart = (value: unknown) =>
+    typeof value === 'string' ? { name: value } : (value as { name: string } | undefined);
+  const host = asPart(given.host) ?? { name: 'moco' };
+  const published = presetConfig(preset, host.name) as Record<'host' | 'backbone', { name: string }>;
+  const backbone = asPart(given.backbone);
+  const sameBackbone = backbone === undefined || backbone.name === published.backbone.name;
+  return {
+    ...published,
+    ...given,
+    host: { ...published.host, ...host },
+    backbone: sameBackbone ? { ...published.backbone, ...backbone } : backbone,
+  };
 }
 
 /**

@@ -131,7 +131,7 @@ function createTrainer(flags: Flags, runtime: Runtime) {
     (field) => `--${field}`,
   );
   const backbone = makeBackbone(config.backbone, side);
-  const defaults = defaultsFor(config, 50_000, backbone.channels);
+  const defaults = defaultsFor(config, 50_000);
   const optimizer = makeOptimizer(defaults.optimizer);
   const trainer = new Trainer({
     host: makeHost(defaults.host, backbone),

@@ -28,6 +28,7 @@ interface Flags extends Partial<RunConfigInput> {
   readonly config?: string;
   readonly set?: readonly string[];
   readonly resume?: boolean;
+  readonly preset?: string;
   readonly json?: boolean;
   readonly width?: number;
   readonly lr?: number;
@@ -46,6 +47,7 @@ export function pretrainCommand(context: Context): Command {
     )
     .option('--cache <dir>', 'where decoded images are kept')
     .option('--host <name>', `host framework: ${names.hosts.join(', ')}`)
+    .option('--preset <source/data>', 'published recipe of the host, for example lightly/cifar')
     .option('--methods <names>', `methods, separated by commas: ${names.methods.join(', ')}`, list)
     .option('--backbone <name>', `encoder: ${names.backbones.join(', ')}`)
     .option('--width <factor>', 'width of a ResNet as a share of the usual one', number)
@@ -107,6 +109,7 @@ function configFlags({
   json: ___,
   width,
   lr,
+  preset,
   evaluate,
   ...fields
 }: Flags): ConfigFlags {
@@ -116,7 +119,7 @@ function configFlags({
     ...(set ?? []),
   ];
   // commander's --no-evaluate is true when it was not given; a file may say otherwise.
-  return { config, settings, fields: evaluate === false ? { ...fields, evaluate } : fields };
+  return { config, preset, settings, fields: evaluate === false ? { ...fields, evaluate } : fields };
 }
 
 const SHOWN = 10;

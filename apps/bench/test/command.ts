@@ -1,0 +1,98 @@
+// The real command in processes of its own, and small folders of images for it.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { Rng } from '@contrastive/core';
+import sharp from 'sharp';
+
+const COMMAND = fileURLToPath(new URL('../bin/contrastive.js', import.meta.url));
+
+/** How a process ended, and what it wrote. */
+export interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Standard error without the notices about caches and progress. */
+  readonly errors: readonly string[];
+}
+
+/** Starts `contrastive` without waiting for its end. */
+export function start(args: readonly string[]): { readonly child: ChildProcess; readonly ended: Promise<Ended> } {
+  const child = spawn(process.execPath, [COMMAND, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const text = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (part: string) => {
+      text[name] += part;
+    });
+  }
+  const ended = new Promise<Ended>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      const errors = text.stderr.split('\n').filter((line) => line.startsWith('error: '));
+      resolve({ code, signal, ...text, errors });
+    });
+  });
+  return { child, ended };
+}
+
+export const contrastive = (...args: readonly string[]): Promise<Ended> => start(args).ended;
+
+/** A folder that is removed by `remove`. */
+export function temporaryFolder(): { readonly path: string; remove(): void } {
+  const path = mkdtempSync(join(tmpdir(), 'contrastive-test-'));
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+export interface ImagesOptions {
+  /** Images of each class. */
+  readonly count: number;
+  readonly classes?: readonly string[];
+  /** Width and height of image i; default 20 × 20. */
+  readonly size?: (i: number) => readonly [number, number];
+}
+
+/** Writes JPEGs of noise, each class around a brightness of its own, to `folder/CLASS/N.jpg`. */
+export async function writeImages(folder: string, { count, classes = ['dark', 'light'], size }: ImagesOptions) {
+  for (const [c, name] of classes.entries()) {
+    mkdirSync(join(folder, name), { recursive: true });
+    for (let i = 0; i < count; i++) {
+      const [width, height] = size?.(i) ?? [20, 20];
+      const rng = Rng.create(i).fork(name);
+      const base = (200 * (c + 0.5)) / classes.length;
+      const pixels = Uint8Array.from({ length: width * height * 3 }, () => base + 50 * rng.uniform());
+      await sharp(pixels, { raw: { width, height, channels: 3 } })
+        .jpeg()
+        .toFile(join(folder, name, `${i}.jpg`));
+    }
+  }
+}
+
+/** Waits until a checkpoint of a run is there. */
+export async function firstCheckpoint(run: string): Promise<void> {
+  const folder = join(run, 'checkpoints');
+  for (let waited = 0; waited < 60_000; waited += 10) {
+    if (existsSync(folder) && readdirSync(folder).some((name) => name.endsWith('.safetensors'))) return;
+    await sleep(10);
+  }
+  throw new Error(`${run} has no checkpoint after a minute`);
+}
+
+export const readSummary = (run: string) =>
+  JSON.parse(readFileSync(join(run, 'summary.json'), 'utf8')) as {
+    readonly status: string;
+    readonly loss: number;
+    readonly steps: number;
+    readonly skippedImages: number;
+    readonly skipped: readonly { readonly name: string; readonly reason: string }[];
+  };
+
+/** Loss of every step, from the run's log. */
+export const lossesOf = (run: string): number[] =>
+  readFileSync(join(run, 'metrics.jsonl'), 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => (JSON.parse(line) as { loss: number }).loss);
