@@ -37,6 +37,7 @@ import {
 } from '@contrastive/hosts';
 import { reco } from '@contrastive/reco';
 import { regioncl } from '@contrastive/regioncl';
+import { snclr } from '@contrastive/snclr';
 import { wmse } from '@contrastive/wmse';
 import type { Part } from './config.js';
 
@@ -54,7 +55,7 @@ const PRESETS: Readonly<Record<string, readonly HostPreset<object>[]>> = {
   densecl: DENSECL_PRESETS,
   nnclr: NNCLR_PRESETS,
 };
-const METHODS: Readonly<Record<string, Make<AnyPlugin>>> = { reco, ft, regioncl, wmse };
+const METHODS: Readonly<Record<string, Make<AnyPlugin>>> = { reco, ft, regioncl, snclr, wmse };
 const BACKBONES: Readonly<Record<string, Make<Backbone>>> = {
   resnet18,
   resnet34,

@@ -5,6 +5,7 @@ import type { Part, RunConfig } from './config.js';
 /** What a run needs besides its configuration's own fields; the configuration may say otherwise. */
 export interface RecipeDefaults {
   readonly host: Part;
+  readonly methods: readonly Part[];
   readonly optimizer: Part;
   readonly schedule: Part;
   readonly recipe: string;
@@ -13,42 +14,59 @@ export interface RecipeDefaults {
 /**
  * Settings for small data on one machine, where the papers' own (made for ImageNet, or for 1,000 epochs) do not fit: the host's preset
  * `practical/cifar` (SGD with weight decay on everything, cosine per epoch, no blur; spec "hosts" section 10, last row) with the rate
- * scaled to the batch, a queue that fits the data, and heads no wider than the backbone calls for.
+ * scaled to the batch, and queues and banks that fit the data.
  */
 export function defaultsFor(config: RunConfig, images: number): RecipeDefaults {
-  const { host, methods, batch, accumulate } = config;
-  const preset = presetsOf(host.name).find((p) => p.source === 'practical' && p.data === 'cifar');
-  if (preset === undefined) throw new SslError('BAD_OPTION', `The host ${host.name} has no settings for small data.`);
+  const { batch, accumulate } = config;
+  const preset = presetsOf(config.host.name).find((p) => p.source === 'practical' && p.data === 'cifar');
+  if (preset === undefined) {
+    throw new SslError('BAD_OPTION', `The host ${config.host.name} has no settings for small data.`);
+  }
   const { learningRate, ...optimizer } = preset.optimizer;
   const { kind, ...schedule } = preset.schedule;
-  const defaults: RecipeDefaults = {
-    host: { ...fitQueues(preset.host, images, batch), ...host },
+  const queue = queueFor(images, batch);
+  const host: Part = { ...withQueues(preset.host, queue), ...config.host };
+  const common = {
     optimizer: { ...optimizer, learningRate: scaleLinearly(learningRate, batch * accumulate, preset.batch) },
     schedule: { name: kind, ...schedule },
     recipe: preset.recipe,
   };
-  return methods.some((m) => m.name === 'wmse') ? { ...defaults, ...WMSE } : defaults;
+  const methods = config.methods.map((method) => ({ ...bankOf(method, host, queue), ...method }));
+  const defaults: RecipeDefaults = { ...common, host, methods };
+  return methods.some((m) => m.name === 'wmse') ? forWmse(defaults, batch) : defaults;
 }
 
-/** W-MSE's own recipe (spec "wmse" section 3.3, for small networks): Adam, warm-up, colour before the crop. */
-const WMSE = {
-  optimizer: { name: 'adam', learningRate: 2e-3, weightDecay: 1e-6 },
-  schedule: { name: 'warmupCosine', warmupEpochs: 1, dialect: 'lightly' },
-  recipe: 'wmseSmall',
-} as const;
+/** A quarter of the data in whole batches, at most 4,096 rows: a longer queue would hold older copies of the batch's own images. */
+const queueFor = (images: number, batch: number): number =>
+  batch * Math.max(1, Math.min(Math.floor(4096 / batch), Math.floor(images / 4 / batch)));
+
+/** A preset's options with its queue or support set cut to `queue` rows. */
+const withQueues = (host: object, queue: number): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(host).map(([name, value]) => [name, name === 'queueSize' || name === 'supportSize' ? queue : value]),
+  );
+
+/** Banks that a method keeps for itself (specs "reco" section 3.3 and "snclr" section 2.3). */
+function bankOf({ name }: Part, host: Part, queue: number): Record<string, unknown> {
+  if (name === 'snclr') return { bankSize: queue, neighbours: Math.min(30, queue), excludeSelf: true };
+  if (name === 'reco' && host.queueSize === undefined) return { bankSize: queue };
+  return {};
+}
 
 /**
- * Queues and support sets of at most a quarter of the data, in whole batches: a longer one would hold older copies of the batch's own
- * images.
+ * W-MSE's own recipe for small networks (spec "wmse" section 3.3): Adam, warm-up, colour before the crop; and the largest embedding up to
+ * its 64 of which twice as many rows divide the batch.
  */
-function fitQueues(host: object, images: number, batch: number): Record<string, unknown> {
-  const fitting = batch * Math.max(1, Math.floor(images / 4 / batch));
-  return Object.fromEntries(
-    Object.entries(host).map(([name, value]) => {
-      const isQueue = name === 'queueSize' || name === 'supportSize';
-      return [name, isQueue ? Math.min(batch * Math.max(1, Math.floor(value / batch)), fitting) : value];
-    }),
-  );
+function forWmse(defaults: RecipeDefaults, batch: number): RecipeDefaults {
+  let dim = 64;
+  while (dim > 2 && batch % (2 * dim) !== 0) dim /= 2;
+  return {
+    ...defaults,
+    host: { dim, ...defaults.host },
+    optimizer: { name: 'adam', learningRate: 2e-3, weightDecay: 1e-6 },
+    schedule: { name: 'warmupCosine', warmupEpochs: 1, dialect: 'lightly' },
+    recipe: 'wmseSmall',
+  };
 }
 
 /**

@@ -135,7 +135,7 @@ function createTrainer(flags: Flags, runtime: Runtime) {
   const optimizer = makeOptimizer(defaults.optimizer);
   const trainer = new Trainer({
     host: makeHost(defaults.host, backbone),
-    plugins: config.methods.map(makeMethod),
+    plugins: defaults.methods.map(makeMethod),
     optimizer,
     schedule: makeSchedule(optimizer.learningRate, defaults.schedule),
     recipes: makeRecipes(defaults.recipe, normalizationOf(config.normalization)),
