@@ -63,7 +63,7 @@ export async function doctor(): Promise<DoctorReport> {
   if (!isUsingGpuDevice && (await hasNvidiaDriver())) {
     findings.push({
       problem: 'There is an NVIDIA GPU that TensorFlow does not use.',
-      remedy: 'Run `contrastive setup --cuda` (untested).',
+      remedy: 'Run `contrastive setup --variant cuda` (untested).',
     });
   }
   return {
