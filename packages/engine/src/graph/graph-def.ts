@@ -3,7 +3,7 @@ import { bytesField, intField, message } from '../native/protobuf.js';
 import { shapeAttr, stringAttr, tensorAttr, typeAttr } from './attr-value.js';
 import { type GraphNode, indexOf, nodeOf, type RecordedStep, type Ref } from './node.js';
 
-/** `GraphDef.versions.producer`: the age of the operations' meaning; that of TensorFlow 2.8, which all libraries that we load know. */
+/** `GraphDef.versions.producer`: graphs older than this would get operations' former defaults; no library that we load is older. */
 const PRODUCER = 1000;
 
 /** Encoded `GraphDef`. */
