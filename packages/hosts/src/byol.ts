@@ -117,6 +117,6 @@ export function byol(options: ByolOptions): Host<Draws, State> {
       checkDim('byol', io.target.view('view1').embedding, dim);
       return [{ name: 'global', weight: 1, comparisons: pairDirections(io, LOSSES[o.loss]) }];
     },
-    observe: ({ target }) => ({ std: embeddingStd(target.view('view1').embedding) }),
+    observe: ({ target, draws }) => ({ std: embeddingStd(target.view('view1').embedding), momentum: draws.momentum }),
   });
 }

@@ -102,7 +102,7 @@ export const matchCells = (query: tf.Tensor4D, key: tf.Tensor4D): tf.Tensor1D =>
  *   L = (1 − λ) L_global + λ mean_a [ logsumexp(s_a / τ) − s_a0 / τ ],  s_a = [R_a·R′_match(a), R_a·Q_dense].
  *
  * At most near ln(1 + K), when the queues have filled. Gradient reaches the query side only. The dense term scores n·g² rows against K: core does so in row blocks
- * where the matrix would be large. Metrics: `std` of the queries ({@link embeddingStd}), `positive` mean of q·k.
+ * where the matrix would be large. Metrics: `std` of the queries ({@link embeddingStd}), `positive` mean of q·k, `momentum` of the target.
  *
  * @throws SslError `BAD_OPTION`.
  */
@@ -181,7 +181,10 @@ export function densecl(options: DenseclOptions): Host<Draws, State> {
         { name: 'dense', weight: denseWeight, comparisons: [local] },
       ];
     },
-    observe: ({ online, target }) => observeKeys(online.view('view1').embedding, target.view('view2').embedding),
+    observe: ({ online, target, draws }) => ({
+      ...observeKeys(online.view('view1').embedding, target.view('view2').embedding),
+      momentum: draws.momentum,
+    }),
     commit: ({ target, targetWeights, state }) => {
       const { embedding, map } = target.view('view2');
       push(state, 'queue', embedding);

@@ -77,7 +77,7 @@ type Draws = { momentum: HostTensor<tf.Rank.R0> };
  *
  *   ctr(q, k) = 2τ · mean_i [ logsumexp_j (q_i·k_j / τ) − q_i·k_i / τ ],  L = ctr(q₁, k₂) + ctr(q₂, k₁).
  *
- * Starts near 4τ ln n. Gradient reaches queries only. Metrics: `std` of the queries ({@link embeddingStd}), `positive` mean of q₁·k₂.
+ * Starts near 4τ ln n. Gradient reaches queries only. Metrics: `std` of the queries ({@link embeddingStd}), `positive` mean of q₁·k₂, `momentum`.
  *
  * @throws SslError `BAD_OPTION`.
  */
@@ -130,6 +130,9 @@ export function mocoV3(options: MocoV3Options): Host<Draws, State> {
       checkDim('mocoV3', io.online.view('view1').embedding, dim);
       return [{ name: 'global', weight: 1, comparisons: directions(io) }];
     },
-    observe: ({ online, target }) => observeKeys(online.view('view1').embedding, target.view('view2').embedding),
+    observe: ({ online, target, draws }) => ({
+      ...observeKeys(online.view('view1').embedding, target.view('view2').embedding),
+      momentum: draws.momentum,
+    }),
   });
 }

@@ -129,7 +129,7 @@ type Draws = { momentum: HostTensor<tf.Rank.R0>; order?: HostTensor<tf.Rank.R1>;
  *   L = mean_i [ logsumexp(s_i / τ) − s_i0 / τ ],  s_i = [q_i·k_i, q_i·Q].
  *
  * At most near ln(1 + K), when the queue has filled. Gradient reaches queries only. All scores see the queue as it was when the step began; keys enter it
- * after both directions were scored. Metrics: `std` of the queries ({@link embeddingStd}), `positive` mean of q·k.
+ * after both directions were scored. Metrics: `std` of the queries ({@link embeddingStd}), `positive` mean of q·k, `momentum` of the target.
  *
  * @throws SslError `BAD_OPTION`.
  */
@@ -176,7 +176,10 @@ export function moco(options: MocoOptions): Host<Draws, State> {
       for (const view of answering) io.target.view(view); // view 1 first, as official code moves running statistics
       return [{ name: 'global', weight: 1, comparisons: asking.map((view) => direction(io, view)) }];
     },
-    observe: ({ online, target }) => observeKeys(online.view('view1').embedding, target.view('view2').embedding),
+    observe: ({ online, target, draws }) => ({
+      ...observeKeys(online.view('view1').embedding, target.view('view2').embedding),
+      momentum: draws.momentum,
+    }),
     commit: ({ target, state }) => {
       for (const view of answering) push(state, queueOf(view), target.view(view).embedding);
     },
