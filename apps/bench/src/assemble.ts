@@ -16,6 +16,7 @@ import type { Part, PartSettings, RunConfig } from './config.js';
 import { defaultsFor } from './defaults.js';
 import { openData } from './image-data.js';
 import type { ProgressOutput } from './progress.js';
+import { recorders } from './recording.js';
 
 /** Parts of a run, made and checked before anything is written. */
 export interface Parts {

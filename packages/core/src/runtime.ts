@@ -72,7 +72,8 @@ export const eagerRuntime: Runtime = {
         const outputs = tf.tidy(() => {
           const device = Object.fromEntries(Object.entries(inputs).map(([key, t]) => [key, toDevice(t)]));
           const all = step(device);
-          return fetch === undefined ? { ...all } : Object.fromEntries(fetch.map((key) => [key, all[key]!]));
+          // Clones, since a step may return an input or a variable, which is not ours to dispose.
+          return Object.fromEntries((fetch ?? Object.keys(all)).map((key) => [key, tf.clone(all[key]!)]));
         });
         try {
           return await readBack(outputs);
