@@ -17,6 +17,8 @@ interface Trial extends Point {
 const C1 = 1e-4;
 const C2 = 0.9;
 const MAX_TRIALS = 25;
+/** Differences of values below this share of the value are taken for rounding (sums over thousands of rows), and slopes decide. */
+const ROUNDING = 1e-12;
 
 /**
  * A point along `x + length·direction` with the strong Wolfe conditions: value ≤ value₀ + C1·length·slope₀ and |slope| ≤ C2·|slope₀|
@@ -41,7 +43,7 @@ export async function searchLine(
     evaluations++;
     return { x, value, gradient, length, slope: slopeOf(gradient, direction) };
   };
-  const rounding = 1e-15 * Math.abs(start.value);
+  const rounding = ROUNDING * Math.abs(start.value);
   const tooHigh = (t: Trial) => !(t.value <= start.value + C1 * t.length * start.slope + rounding);
   const flat = (t: Trial) => Math.abs(t.slope) <= -C2 * start.slope;
 

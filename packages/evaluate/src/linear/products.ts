@@ -18,6 +18,14 @@ export function products64({ data, rows, dim }: FeatureMatrix, mean: Float64Arra
   return {
     forward: async (weights, columns) => {
       const out = new Float64Array(rows * columns);
+      if (columns === 1) {
+        for (let i = 0, at = 0; i < rows; i++) {
+          let sum = 0;
+          for (let j = 0; j < dim; j++, at++) sum += (data[at]! - mean[j]!) * weights[j]!;
+          out[i] = sum;
+        }
+        return out;
+      }
       for (let i = 0; i < rows; i++) {
         const row = out.subarray(i * columns, (i + 1) * columns);
         for (let j = 0; j < dim; j++) {
@@ -29,6 +37,14 @@ export function products64({ data, rows, dim }: FeatureMatrix, mean: Float64Arra
     },
     backward: async (residuals, columns) => {
       const out = new Float64Array(dim * columns);
+      if (columns === 1) {
+        for (let i = 0; i < rows; i++) {
+          const residual = residuals[i]!;
+          if (residual === 0) continue; // most rows of a hinge loss
+          for (let j = 0, at = i * dim; j < dim; j++, at++) out[j]! += (data[at]! - mean[j]!) * residual;
+        }
+        return out;
+      }
       for (let i = 0; i < rows; i++) {
         const row = residuals.subarray(i * columns, (i + 1) * columns);
         for (let j = 0; j < dim; j++) {

@@ -1,0 +1,101 @@
+import { cosineRate, type Optimizer, type Schedule, sgd, stepRate } from '@contrastive/core';
+
+/** How a whole network with a new linear head is trained on labels. */
+export interface FineTuneRecipe {
+  /** Name of the protocol, for reports. */
+  readonly name: string;
+  /** Learning rate of the encoder at batch size `referenceBatch`. > 0. */
+  readonly learningRate: number;
+  /** The head's rate as a multiple of the encoder's. > 0. */
+  readonly headFactor: number;
+  /** Batch size that `learningRate` belongs to; the rate is multiplied by batchSize / referenceBatch. `undefined`: not scaled. */
+  readonly referenceBatch: number | undefined;
+  /** Images of a step; at most the training set is used. */
+  readonly batchSize: number;
+  readonly epochs: number;
+  readonly optimizer: (learningRate: number) => Optimizer;
+  readonly schedule: (learningRate: number) => Schedule;
+}
+
+const momentumSgd =
+  (weightDecay: number, nesterov = false) =>
+  (learningRate: number): Optimizer =>
+    sgd({ learningRate, momentum: 0.9, weightDecay, nesterov });
+const steps =
+  (milestones: readonly number[], factor: number) =>
+  (learningRate: number): Schedule =>
+    stepRate(learningRate, { milestones, factor });
+const cosine = (learningRate: number): Schedule => cosineRate(learningRate);
+
+/** SimCLR's fine-tuning as in lightly (spec "evaluation" 4.1): batch norm in training mode, no decay. */
+const LIGHTLY: FineTuneRecipe = {
+  name: 'fine-tuning, SimCLR in lightly',
+  learningRate: 0.05,
+  headFactor: 1,
+  referenceBatch: 256,
+  batchSize: 256,
+  epochs: 30,
+  optimizer: momentumSgd(0),
+  schedule: cosine,
+};
+
+/** OpenSelfSup's and mmselfsup's schedule, one cell of its grid. */
+const OPEN_SELF_SUP: FineTuneRecipe = {
+  ...LIGHTLY,
+  name: 'semi-supervised, OpenSelfSup',
+  learningRate: 0.01,
+  headFactor: 10,
+  referenceBatch: undefined,
+  epochs: 20,
+  optimizer: momentumSgd(1e-4),
+  schedule: steps([12, 16], 0.2),
+};
+
+/** Settings of full fine-tuning and of few labels (spec "evaluation" section 4). Views are random crops (8 to 100 % of the area) and flips. */
+export const FINE_TUNE_RECIPES = {
+  lightly: LIGHTLY,
+  openSelfSup: OPEN_SELF_SUP,
+  vissl: {
+    ...LIGHTLY,
+    name: 'semi-supervised, VISSL',
+    epochs: 70,
+    optimizer: momentumSgd(0, true),
+    schedule: steps([30], 0.1),
+  },
+  /** 60 epochs of 1 % of the labels; 30 of 10 %. The schedule is not given there: cosine. */
+  simclr: {
+    ...LIGHTLY,
+    name: 'semi-supervised, SimCLR',
+    batchSize: 4096,
+    epochs: 60,
+    optimizer: momentumSgd(0, true),
+  },
+  /** SwAV's rates for 1 %; 10 %: 0.01 with a head factor of 20. */
+  swav: {
+    ...OPEN_SELF_SUP,
+    name: 'semi-supervised, SwAV 1 %',
+    learningRate: 0.02,
+    headFactor: 250,
+    optimizer: momentumSgd(0),
+  },
+  /** The light form (spec "evaluation" section 10): batch 64, one cell of {@link LIGHT_GRID}. */
+  light: { ...OPEN_SELF_SUP, name: 'semi-supervised, light', batchSize: 64 },
+  /** The upper bar: the same network trained from scratch on all labels. Our choice: the rates of supervised CIFAR training. */
+  supervised: {
+    ...LIGHTLY,
+    name: 'supervised from scratch',
+    learningRate: 0.1,
+    batchSize: 128,
+    referenceBatch: 128,
+    optimizer: momentumSgd(5e-4),
+  },
+} as const satisfies Record<string, FineTuneRecipe>;
+
+/** Published grids report the best cell: {.1, .01, .001} × {1, 10, 100}. */
+export const OPEN_SELF_SUP_GRID = gridOf([0.1, 0.01, 0.001], [1, 10, 100]);
+/** Its light form. */
+export const LIGHT_GRID = gridOf([0.01, 0.001], [10, 100]);
+
+function gridOf(rates: readonly number[], factors: readonly number[]) {
+  return rates.flatMap((learningRate) => factors.map((headFactor) => ({ learningRate, headFactor })));
+}
