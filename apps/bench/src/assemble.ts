@@ -78,7 +78,12 @@ function partsOf(config: RunConfig, images: number) {
   const backbone = makeBackbone(config.backbone, config.side);
   const defaults = defaultsFor(config, images);
   const recipes = makeRecipes(config.recipe ?? defaults.recipe, normalizationOf(config.normalization));
-  return { defaults, host: makeHost(defaults.host, backbone), plugins: defaults.methods.map(makeMethod), recipes };
+  return {
+    defaults,
+    host: makeHost(defaults.host, backbone),
+    plugins: [...defaults.methods.map(makeMethod), ...recorders()],
+    recipes,
+  };
 }
 
 function tooFewImages({ data, batch, accumulate }: RunConfig, images: number): SslError {

@@ -1,13 +1,15 @@
 import { createLoader } from '@contrastive/augment/loader';
 import { SslError, type Trainer } from '@contrastive/core';
 import type { SkippedImage } from '@contrastive/data';
+import { RecordLog } from '@contrastive/report';
 import { assemble, type Parts } from './assemble.js';
 import type { RunConfig } from './config.js';
 import { saveEncoder } from './encoder-file.js';
 import type { Interrupt } from './interrupt.js';
 import type { ProgressOutput } from './progress.js';
+import { stepLog } from './recording.js';
 import { RunFolder } from './run-folder.js';
-import { type LoopStep, mean, trainingLoop } from './training-loop.js';
+import { mean, trainingLoop } from './training-loop.js';
 
 export interface PretrainOptions {
   readonly config: RunConfig;
@@ -81,6 +83,7 @@ async function restore(folder: RunFolder, trainer: Trainer, output: ProgressOutp
     output.message(`Going on after step ${trainer.stepsDone}.`);
   }
   folder.rewindLog(trainer.stepsDone);
+  new RecordLog(folder.path).rewind(trainer.stepsDone);
 }
 
 async function train({ output, interrupt }: PretrainOptions, parts: Parts, folder: RunFolder): Promise<RunSummary> {
@@ -93,6 +96,7 @@ async function train({ output, interrupt }: PretrainOptions, parts: Parts, folde
   const startStep = trainer.stepsDone;
   let loss = lastEpochLoss(folder, trainer);
   let saved = -1;
+  const records = new RecordLog(folder.path);
   const save = async () => {
     if (saved === trainer.stepsDone) return;
     folder.saveCheckpoint(await trainer.snapshot(), config.keepCheckpoints);
@@ -104,7 +108,11 @@ async function train({ output, interrupt }: PretrainOptions, parts: Parts, folde
       recordEvery: config.recordEvery,
       earlierLosses: folder.lossesOf(trainer.stepInfo().epoch),
       onStep: (step) => {
-        folder.log(recordOf(step));
+        const { line, arrays } = stepLog(step, trainer, config);
+        folder.log(line);
+        if (Object.keys(arrays).length > 0) {
+          records.append({ step: step.step, epoch: step.info.epoch, arrays });
+        }
         output.update(step.progress);
       },
       onEpoch: async (last, meanLoss) => {
@@ -156,16 +164,6 @@ function withCheckpoint(error: unknown, folder: RunFolder): unknown {
     cause: error,
   });
 }
-
-const recordOf = ({ step, info, learningRate, metrics, stepMs, waitMs }: LoopStep) => ({
-  step,
-  epoch: info.epoch,
-  time: new Date().toISOString(),
-  learningRate,
-  ...metrics,
-  stepMs: Number(stepMs.toFixed(2)),
-  waitMs: Number(waitMs.toFixed(2)),
-});
 
 async function writeEncoder(folder: RunFolder, config: RunConfig, trainer: Trainer): Promise<void> {
   const prefix = 'online/backbone/';

@@ -1,0 +1,71 @@
+import type { AnyPlugin, Trainer } from '@contrastive/core';
+import { scoreRecorder } from '@contrastive/ft';
+import type { RecordedArray, RecordLog } from '@contrastive/report';
+import type { RunConfig } from './config.js';
+import { representationRecorder, spectrumOf } from './representation-recorder.js';
+import type { LoopStep } from './training-loop.js';
+
+/** What records every run: scores of the image-level term (W-MSE's has its own name) and the spread of the features. */
+export const recorders = (): readonly AnyPlugin[] => [
+  scoreRecorder({ terms: ['global', 'wmse'] }) as AnyPlugin,
+  representationRecorder() as AnyPlugin,
+];
+
+/** A line of `metrics.jsonl`, and the larger outputs of a recorded step for {@link RecordLog}. */
+export interface StepLog {
+  readonly line: Readonly<Record<string, unknown>>;
+  /** Empty for steps that were not recorded. */
+  readonly arrays: Readonly<Record<string, RecordedArray>>;
+}
+
+/**
+ * Makes of a step what is kept of it. Every step: loss, learning rate, times, images per second. A recorded step also has the metrics of
+ * host and methods, effective ranks, mean age of the queue's keys and resident memory.
+ */
+export function stepLog(step: LoopStep, trainer: Trainer, config: RunConfig): StepLog {
+  const { info, learningRate, metrics, tensors, stepMs, waitMs } = step;
+  const images = config.batch * config.accumulate;
+  const line = {
+    step: step.step,
+    epoch: info.epoch,
+    time: new Date().toISOString(),
+    learningRate,
+    ...metrics,
+    stepMs: Number(stepMs.toFixed(2)),
+    waitMs: Number(waitMs.toFixed(2)),
+    imagesPerSecond: Number(((1000 * images) / (stepMs + waitMs)).toFixed(1)),
+  };
+  if (Object.keys(tensors).length === 0) return { line, arrays: {} };
+  const { scalars, arrays } = digest(tensors, config.methods.length > 0);
+  const age = queueAge(trainer, config, step.step - 1);
+  const memoryMb = Math.round(process.memoryUsage().rss / 2 ** 20);
+  return { line: { ...line, ...scalars, ...(age === undefined ? {} : { queueAge: age }), memoryMb }, arrays };
+}
+
+/** Grams become spectra and ranks. Without methods the host's own score rows are those that enter the loss: one copy is enough. */
+function digest(tensors: LoopStep['tensors'], isEdited: boolean) {
+  const scalars: Record<string, number> = {};
+  const arrays: Record<string, RecordedArray> = {};
+  for (const [name, tensor] of Object.entries(tensors)) {
+    if (name.endsWith('/gram')) {
+      const { effectiveRank, spectrum } = spectrumOf(tensor);
+      scalars[name.replace(/gram$/, 'effectiveRank')] = effectiveRank;
+      arrays[name.replace(/gram$/, 'spectrum')] = spectrum;
+    } else if (isEdited || !name.endsWith('/raw/rows')) {
+      arrays[name] = tensor;
+    }
+  }
+  return { scalars, arrays };
+}
+
+/**
+ * Mean age of the keys in a host's queue, in steps, when the step after `done` others scores against them; undefined without a queue.
+ * Rows from before the first step are random and do not count.
+ */
+function queueAge(trainer: Trainer, { batch, accumulate }: RunConfig, done: number): number | undefined {
+  const queue = trainer.variables['host/queue'] ?? trainer.variables['host/queue/view1'];
+  if (queue === undefined) return undefined;
+  const views = 'host/queue' in trainer.variables ? trainer.info.anchorViews.length : 1;
+  const oldest = Math.min(done, queue.shape[0]! / (batch * accumulate * views));
+  return (oldest + 1) / 2;
+}
