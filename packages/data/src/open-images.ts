@@ -3,7 +3,7 @@ import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { homedir, totalmem } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { buildCache, checkSkipped } from './cache/build.js';
-import type { SkippedImage, Storage } from './cache/format.js';
+import { type SkippedImage, type Storage, sha256 } from './cache/format.js';
 import { withLock } from './cache/lock.js';
 import { MISSING, type OpenCache, openCache } from './cache/open.js';
 import type { Container } from './containers/container.js';
@@ -55,6 +55,8 @@ export interface ImageSet {
   readonly storage: Storage;
   /** The library that decoded; pixels depend on it in the last digit. */
   readonly decoder: string;
+  /** Hash of images, names and labels (of the files' names, sizes and times where images are kept `encoded`): keys results made from them. */
+  readonly fingerprint: string;
   /** Images that could not be used. */
   readonly skipped: readonly SkippedImage[];
   /** One image, decoded. Several calls may be in flight. */
@@ -229,6 +231,7 @@ function toImageSet({ index, tables, memory, file }: OpenCache, decode: DecodeOp
     pixels: memory === undefined ? undefined : { bytes: memory, offsets, widths, heights },
     storage: index.storage,
     decoder: index.decoder,
+    fingerprint: sha256(Buffer.from([index.binHash ?? index.source, index.tablesHash, ...index.classNames].join('\n'))),
     skipped: index.skipped,
     async read(id) {
       if (!(Number.isInteger(id) && id >= 0 && id < index.count))

@@ -7,6 +7,8 @@ export { type EncodeMap, HEAD_TRAINING_DEFAULTS, type HeadTrainingOptions } from
 export * from './extract/extract.js';
 export * from './extract/extract.js';
 export * from './features.js';
+export * from './finetune/fine-tune.js';
+export * from './finetune/recipes.js';
 export * from './knn/knn.js';
 export * from './knn/nearest.js';
 export * from './knn/vote.js';

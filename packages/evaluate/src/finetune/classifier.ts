@@ -13,8 +13,8 @@ import {
   Rng,
   type Runtime,
   type StepFunction,
-  type Weights,
   type WeightSpecs,
+  type Weights,
   zeros,
 } from '@contrastive/core';
 import * as tf from '@tensorflow/tfjs-core';

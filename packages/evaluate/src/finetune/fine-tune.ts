@@ -1,9 +1,15 @@
-import { type Backbone, type HostTensor, integerAtLeast, resolveOptions, type Runtime, SslError } from '@contrastive/core';
-import type { Weights } from '@contrastive/core';
+import {
+  type Backbone,
+  type HostTensor,
+  integerAtLeast,
+  type Runtime,
+  SslError,
+  type Weights,
+} from '@contrastive/core';
 import type * as tf from '@tensorflow/tfjs-core';
 import type { ImageBatch } from '../extract/extract.js';
-import type { ClassifierScore } from '../linear/classifier.js';
 import { rankOf } from '../knn/vote.js';
+import type { ClassifierScore } from '../linear/classifier.js';
 import { accuracyOf } from '../stats/accuracy.js';
 import { createClassifier, type TrainableClassifier } from './classifier.js';
 import type { FineTuneRecipe } from './recipes.js';
@@ -51,21 +57,18 @@ export interface FineTuned {
  */
 export async function fineTune(options: FineTuneOptions): Promise<FineTuned> {
   const { recipe, train, backbone, weights, classes, runtime } = options;
-  const o = resolveOptions(
-    'fineTune',
-    { seed: 0, epochs: recipe.epochs },
-    { seed: options.seed, epochs: options.epochs },
-    (r) => [...integerAtLeast(0, r, 'seed'), ...integerAtLeast(1, r, 'epochs')],
-  );
+  const { seed = 0, epochs = recipe.epochs } = options;
+  const [issue] = [...integerAtLeast(0, { seed }, 'seed'), ...integerAtLeast(1, { epochs }, 'epochs')];
+  if (issue !== undefined) throw new SslError('BAD_OPTION', `fineTune: ${issue.option} ${issue.problem}.`);
   if (train.stepsPerEpoch < 1) throw new SslError('DATA', 'fineTune: there are fewer images than one batch.');
   if (classes < 2) throw new SslError('DATA', `fineTune: ${classes} class was given, but two are needed.`);
   const scale = recipe.referenceBatch === undefined ? 1 : train.batchSize / recipe.referenceBatch;
   const learningRate = recipe.learningRate * scale;
   const { headFactor, optimizer } = recipe;
-  const parts = { backbone, weights, classes, optimizer, learningRate, headFactor, seed: o.seed, runtime };
+  const parts = { backbone, weights, classes, optimizer, learningRate, headFactor, seed, runtime };
   const network = createClassifier(parts);
   try {
-    const lossPerEpoch = await trainEpochs(network, options, o.epochs, learningRate);
+    const lossPerEpoch = await trainEpochs(network, options, epochs, learningRate);
     return {
       protocol: recipe.name,
       lossPerEpoch,
@@ -92,7 +95,11 @@ async function trainEpochs(
   for (let epoch = 1; epoch <= epochs; epoch++) {
     let sum = 0;
     for await (const { images, labels } of train.epoch(epoch)) {
-      const loss = await network.step(images, checkedLabels(labels, classes), schedule({ step, epoch, epochs, stepsPerEpoch }));
+      const loss = await network.step(
+        images,
+        checkedLabels(labels, classes),
+        schedule({ step, epoch, epochs, stepsPerEpoch }),
+      );
       if (!Number.isFinite(loss)) throw diverged(recipe.name, epoch, learningRate);
       sum += loss;
       step++;
