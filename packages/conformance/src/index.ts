@@ -5,5 +5,5 @@ export { CHECKS } from './checks/index.js';
 export { AGREEMENT } from './checks/recorded.js';
 export { type Fit, fitOf } from './fit.js';
 export { HOSTS, type HostCase } from './hosts.js';
-export { type MethodCase, recordedRuntime } from './method.js';
+export { cellOf, type MethodCase, recordedRuntime } from './method.js';
 export { testPlugin } from './test-plugin.js';
