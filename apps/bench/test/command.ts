@@ -55,14 +55,16 @@ export interface ImagesOptions {
   readonly size?: (i: number) => readonly [number, number];
 }
 
-/** Writes JPEGs of noise, each class around a brightness of its own, to `folder/CLASS/N.jpg`. */
+const BRIGHTNESS: Readonly<Record<string, number>> = { dark: 20, grey: 100, light: 190 };
+
+/** Writes JPEGs of noise, each class around the brightness that its name says, to `folder/CLASS/N.jpg`. */
 export async function writeImages(folder: string, { count, classes = ['dark', 'light'], size }: ImagesOptions) {
-  for (const [c, name] of classes.entries()) {
+  for (const name of classes) {
     mkdirSync(join(folder, name), { recursive: true });
     for (let i = 0; i < count; i++) {
       const [width, height] = size?.(i) ?? [20, 20];
       const rng = Rng.create(i).fork(name);
-      const base = (200 * (c + 0.5)) / classes.length;
+      const base = BRIGHTNESS[name] ?? 100;
       const pixels = Uint8Array.from({ length: width * height * 3 }, () => base + 50 * rng.uniform());
       await sharp(pixels, { raw: { width, height, channels: 3 } })
         .jpeg()
@@ -85,6 +87,7 @@ export const readSummary = (run: string) =>
   JSON.parse(readFileSync(join(run, 'summary.json'), 'utf8')) as {
     readonly status: string;
     readonly loss: number;
+    readonly knn?: number;
     readonly steps: number;
     readonly skippedImages: number;
     readonly skipped: readonly { readonly name: string; readonly reason: string }[];

@@ -135,6 +135,17 @@ describe.concurrent('a run', () => {
     expect(text.stdout).toContain('100.00 %');
   });
 
+  it('measures kNN at the end, with classes numbered alike where the test images lack one', async () => {
+    await writeImages(at('uneven', 'train'), { count: 12, classes: ['dark', 'grey', 'light'] });
+    await writeImages(at('uneven', 'test'), { count: 4, classes: ['grey', 'light'] });
+    const settings = ['--width', '0.0625', '--side', '16', '--batch', '16', '--epochs', '1', '--cache', at('cache')];
+    const run = await contrastive('pretrain', '--data', at('uneven'), ...settings, '--out', at('knn'), '--json');
+    expect(run.code).toBe(0);
+    const { knn } = JSON.parse(run.stdout);
+    expect(knn).toBeGreaterThan(0.8); // classes counted from the test images' own first would give about 0
+    expect(readSummary(at('knn')).knn).toBe(knn);
+  });
+
   it('ends in one line with the last good checkpoint if the loss becomes NaN', async () => {
     const explode = [
       '--set',
