@@ -5,7 +5,6 @@ export * from './dense/segmentation.js';
 export * from './dense/segmentation-scores.js';
 export { type EncodeMap, HEAD_TRAINING_DEFAULTS, type HeadTrainingOptions } from './dense/train-head.js';
 export * from './extract/extract.js';
-export * from './extract/extract.js';
 export * from './features.js';
 export * from './finetune/fine-tune.js';
 export * from './finetune/recipes.js';
