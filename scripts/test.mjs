@@ -24,6 +24,7 @@ await prepare();
 await stage('static checks', async () => asOne(await pnpm('run', '--silent', 'check')));
 await stage('unit tests', unitTests);
 await stage('parity', parity);
+await stage('matrix', matrix);
 console.log(`\n${((Date.now() - started) / 60_000).toFixed(1)} min`);
 console.log(`${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`);
 process.exitCode = totals.failed === 0 && totals.passed > 0 ? 0 : 1;
@@ -69,6 +70,16 @@ async function parity() {
     return { passed: 0, failed: 0, skipped: 1 };
   }
   return asOne(await pnpm('run', '--silent', 'parity', folder));
+}
+
+/** Every method over every host, and whether the page that shows it is current. */
+async function matrix() {
+  const report = join(root, 'packages', 'matrix', '.reports', 'matrix.json');
+  rmSync(report, { force: true });
+  const code = await pnpm('run', '--silent', 'matrix', '--check');
+  if (!existsSync(report)) return asOne(code || 1);
+  const { passed, failed, skipped } = JSON.parse(readFileSync(report, 'utf8'));
+  return { passed, failed: code !== 0 && failed === 0 ? 1 : failed, skipped };
 }
 
 function folderNames(parent) {

@@ -9,7 +9,7 @@ export interface LoadedBackend {
 
 /** TensorFlow if this machine has it, else the slow JavaScript backend, which only runs eagerly. */
 export async function loadBackend(): Promise<LoadedBackend> {
-  await import('@tensorflow/tfjs'); // gradients, and the cpu backend
+  const tf = await import('@tensorflow/tfjs'); // gradients, and the cpu backend
   try {
     const engine = await import('@contrastive/engine');
     const { version } = await engine.loadTensorFlow({ threads: 2 });
@@ -19,6 +19,7 @@ export async function loadBackend(): Promise<LoadedBackend> {
     };
   } catch (error) {
     console.error(`parity: ${error instanceof Error ? error.message.split('\n')[0] : error}; using the cpu backend.`);
+    await tf.setBackend('cpu');
     return { name: 'cpu', compiled: undefined };
   }
 }

@@ -1,6 +1,7 @@
 // Tries every method over every host:
 //   pnpm matrix [--json] [--write | --check] [--only TEXT]
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import '@tensorflow/tfjs'; // gradients, and a backend where TensorFlow is missing
@@ -10,6 +11,8 @@ import { type CellResult, countOutcomes, hasFailed, runCell } from './run.js';
 import { matrixPage } from './table.js';
 
 const page = fileURLToPath(new URL('../../../docs/matrix.md', import.meta.url));
+// Left for scripts that add up results.
+const reports = fileURLToPath(new URL('../.reports', import.meta.url));
 const { values: flags } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
@@ -35,7 +38,7 @@ for (const row of rows) {
   const results: CellResult[] = [];
   for (const host of HOSTS) results.push(await runCell(row, host, recorded));
   cells.push(...results);
-  report(row.name, results, (performance.now() - started) / 1000);
+  showRow(row.name, results, (performance.now() - started) / 1000);
 }
 
 const counts = countOutcomes(cells);
@@ -46,7 +49,10 @@ if (flags.check) {
   counts[isCurrent ? 'passed' : 'failed']++;
   if (!isCurrent) say('docs/matrix.md does not show these results; run pnpm matrix --write and look at what changed.');
 }
-if (flags.json) console.log(JSON.stringify({ ...counts, cells }, null, 1));
+const report = JSON.stringify({ ...counts, cells }, null, 1);
+mkdirSync(reports, { recursive: true });
+writeFileSync(join(reports, 'matrix.json'), report);
+if (flags.json) console.log(report);
 else {
   if (counts.skipped > 0) console.log(`${counts.skipped} skipped`);
   console.log(`${counts.passed} passed, ${counts.failed} failed`);
@@ -54,7 +60,7 @@ else {
 process.exitCode = counts.failed > 0 || counts.passed === 0 ? 1 : 0;
 
 /** One line for the row, and one for everything that failed in it. */
-function report(name: string, results: readonly CellResult[], seconds: number): void {
+function showRow(name: string, results: readonly CellResult[], seconds: number): void {
   const supported = results.filter((cell) => cell.isSupported).length;
   say(`${name.padEnd(34)} ${supported} of ${results.length} hosts (${seconds.toFixed(0)} s)`);
   for (const { host, checks } of results.filter(hasFailed)) {

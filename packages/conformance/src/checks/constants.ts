@@ -69,6 +69,7 @@ export const targetGetsNoGradient: Check = {
         optimizer,
         slots: {},
         accumulators: [],
+        guard: undefined,
         stepNumber: () => 0,
       };
       const phases = phasesOf(composition, trainer.stepInfo(0));
