@@ -95,8 +95,9 @@ function tooFewImages({ data, batch, accumulate }: RunConfig, images: number): S
   return new SslError('DATA', `There ${are} in ${data}, fewer than one step of ${step}.`, { hint });
 }
 
-/** Adds which other hosts would take these methods, found by trying them. */
+/** Adds which other hosts would take these methods, found by trying them; not if only this host's options are to blame. */
 function withHostsThatFit(error: SslError, config: RunConfig, images: number): SslError {
+  if (fits({ ...config, host: { name: config.host.name } }, images)) return error;
   const fitting = names.hosts.filter(
     (name) => name !== config.host.name && fits({ ...config, host: { name } }, images),
   );
