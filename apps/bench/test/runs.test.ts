@@ -126,13 +126,24 @@ describe.concurrent('a run', () => {
   });
 
   it('can be evaluated, with its accuracy as JSON', async () => {
-    const args = ['evaluate', at('whole'), '--data', data, '--cache', at('cache'), '--threads', '1'];
+    const args = [
+      'evaluate',
+      at('whole'),
+      '--data',
+      data,
+      '--cache',
+      at('cache'),
+      '--threads',
+      '1',
+      '--protocols',
+      'knn',
+    ];
     const result = await contrastive(...args, '--json');
     expect(result.code).toBe(0);
-    const { accuracy, bankSize, testSize, interval } = JSON.parse(result.stdout);
-    expect({ bankSize, testSize }).toEqual({ bankSize: 48, testSize: 8 });
-    expect(accuracy).toBe(1); // dark and light images
-    expect(interval[1]).toBe(1);
+    const { data: images, results } = JSON.parse(result.stdout);
+    expect(images).toMatchObject({ train: 48, test: 8, classes: ['dark', 'light'] });
+    expect(results).toContainEqual(expect.objectContaining({ protocol: 'knn', metric: 'top-1', value: 1, n: 8 })); // dark and light images
+    expect(results[0].interval[1]).toBe(1);
     const text = await contrastive(...args);
     expect(text.stdout).toContain('100.00 %');
   });

@@ -1,17 +1,42 @@
+import { existsSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { nearest, SslError } from '@contrastive/core';
+import { defaultCacheFolder } from '@contrastive/data';
 import { Command, Option } from 'commander';
 import { openBackend } from '../backend.js';
 import type { Context } from '../cli.js';
 import { loadEncoder } from '../encoder-file.js';
-import { disposeEncoder, evaluateKnn, openEvaluationData } from '../evaluate.js';
+import { disposeEncoder } from '../evaluate.js';
+import {
+  BASELINES,
+  type Baseline,
+  chooseProtocols,
+  DEFAULT_PROTOCOLS,
+  evaluateEncoder,
+} from '../evaluation/evaluate-encoder.js';
+import { addEvaluation, type Evaluation, evaluationTable } from '../evaluation/evaluation-file.js';
+import { openSets } from '../evaluation/open-sets.js';
+import { protocolHelp } from '../evaluation/protocols.js';
+import type { ResultRow } from '../evaluation/result.js';
+import { hashOfFile } from '../evaluation/subject.js';
 import { createProgress } from '../progress.js';
-import { number } from './pretrain.js';
+import { list, number } from './pretrain.js';
 
 interface Flags {
   readonly data: string;
   readonly labels?: string;
   readonly cache?: string;
+  readonly protocols?: readonly string[];
+  readonly baselines: readonly string[];
   readonly k?: number;
   readonly temperature?: number;
+  readonly epochs?: number;
+  readonly supervisedEpochs?: number;
+  readonly trainImages?: number;
+  readonly testImages?: number;
+  readonly seed: number;
+  readonly out?: string;
+  readonly featureCache: string | boolean;
   readonly maxUnreadable: number;
   readonly backend: 'auto' | 'tensorflow' | 'wasm';
   readonly threads?: number;
@@ -20,39 +45,89 @@ interface Flags {
 
 export function evaluateCommand(_context: Context): Command {
   return new Command('evaluate')
-    .description('Weighted kNN accuracy of an encoder on labelled images, on pooled features.')
+    .description('How good an encoder is: kNN, probes, few labels, fine-tuning and measures without labels.')
     .argument('<encoder>', 'run folder, or encoder.safetensors')
-    .requiredOption('--data <path>', 'images with train and test parts in class folders, or cifar10-mini')
+    .requiredOption('--data <path>', 'images in class folders with train and test parts, or cifar10-mini')
     .option('--labels <csv>', 'labels from a file of path,label rows')
+    .option('--protocols <names>', `separated by commas, see below; default: ${DEFAULT_PROTOCOLS.join(',')}`, list)
+    .option('--baselines <names>', `rows to compare with: ${BASELINES.join(', ')}`, list, [])
     .option('--cache <dir>', 'where decoded images are kept')
-    .option('--k <n>', 'neighbours; default 20 for fewer than 10,000 training images, else 200', number)
-    .option('--temperature <t>', 'default 0.1', number)
+    .option('--feature-cache <dir>', "where features are kept; default: the run folder's, or the user's")
+    .option('--no-feature-cache', 'keep no features')
+    .option('--k <n>', 'neighbours of knn; default 20 for fewer than 10,000 training images, else 200', number)
+    .option('--temperature <t>', 'of knn; default 0.1 and 0.07', number)
+    .option('--epochs <n>', 'of probes and fine-tuning, in place of the published number', number)
+    .option('--supervised-epochs <n>', 'of the supervised baseline; default 30', number)
+    .option('--train-images <n>', 'use a stratified sample of the training images', number)
+    .option('--test-images <n>', 'use a stratified sample of the test images', number)
+    .option('--seed <n>', 'of probes, draws and baselines', number, 0)
     .option('--max-unreadable <share>', 'share of unreadable images that is tolerated', number, 0.01)
+    .option('--out <file>', 'JSON file that the results are added to; default: evaluation.json in the run folder')
     .addOption(new Option('--backend <b>', 'tensor library').choices(['auto', 'tensorflow', 'wasm']).default('auto'))
     .option('--threads <n>', 'threads of the tensor library', number)
-    .option('--json', 'print the result as JSON')
+    .option('--json', 'print the results as JSON')
+    .addHelpText('after', `\nProtocols (name or name:variant):\n${protocolHelp}`)
     .action(run);
 }
 
 async function run(location: string, flags: Flags): Promise<void> {
+  const baselines = flags.baselines.map(asBaseline);
   const output = createProgress(process.stderr);
-  const { notice } = await openBackend({ ...flags, mode: 'eager', precision: 'f32', threads: flags.threads });
-  if (notice !== undefined) output.message(notice);
+  const backend = await openBackend({ ...flags, mode: 'compiled', precision: 'f32', threads: flags.threads });
+  if (backend.notice !== undefined) output.message(backend.notice);
   const encoder = loadEncoder(location);
-  const data = await openEvaluationData({ ...flags, side: encoder.meta.side }, output);
+  const sets = await openSets({ ...flags, side: encoder.meta.side }, output);
   try {
-    const { protocol, top1, bankSize } = await evaluateKnn(encoder, data, flags);
-    const { value, interval, total } = top1;
-    if (flags.json) console.log(JSON.stringify({ protocol, accuracy: value, interval, bankSize, testSize: total }));
-    else {
-      const percent = (share: number) => (100 * share).toFixed(2);
-      console.log(
-        `${protocol}: ${percent(value)} % (95 % interval ${percent(interval[0])} to ${percent(interval[1])})`,
-      );
-      console.log(`${bankSize} training images, ${total} test images`);
-    }
+    const protocols = chooseProtocols(flags.protocols, sets, flags.data);
+    if (sets.test === undefined) output.message('There are no labels: measuring the representation only.');
+    const hash = hashOfFile(encoder.path);
+    const describe = (results: readonly ResultRow[]): Evaluation => ({
+      encoder: { path: encoder.path, sha256: hash, backbone: encoder.backbone.name, side: encoder.meta.side },
+      data: {
+        location: flags.data,
+        fingerprints: [sets.train, ...(sets.test === undefined ? [] : [sets.test])].map((s) => s.fingerprint),
+        classes: sets.classNames,
+        train: sets.train.count,
+        test: sets.test?.count ?? 0,
+      },
+      backend: backend.description,
+      ...{ seed: flags.seed, notes: sets.notes, results },
+    });
+    const file = flags.out ?? (isFolder(location) ? join(location, 'evaluation.json') : undefined);
+    const results = await evaluateEncoder({
+      ...{ encoder, hash, sets, protocols, baselines, runtime: backend.runtime, cache: featureFolder(location, flags) },
+      ...{ seed: flags.seed, k: flags.k, temperature: flags.temperature, epochs: flags.epochs },
+      supervisedEpochs: flags.supervisedEpochs,
+      say: output.message,
+      status: output.status,
+      onRows: (rows) => {
+        if (file !== undefined) addEvaluation(file, describe(rows));
+      },
+    });
+    output.end();
+    const evaluation = describe(results);
+    console.log(flags.json ? JSON.stringify(evaluation) : evaluationTable(evaluation));
+    if (file !== undefined) output.message(`Results: ${file}`);
   } finally {
-    await data.close();
+    output.end();
+    await sets.close();
     disposeEncoder(encoder);
   }
+}
+
+const isFolder = (path: string): boolean => existsSync(path) && statSync(path).isDirectory();
+
+/** Features of a run lie in its folder, and go with it. */
+function featureFolder(location: string, { featureCache }: Flags): string | undefined {
+  if (featureCache === false) return undefined;
+  if (typeof featureCache === 'string') return featureCache;
+  return isFolder(location) ? join(location, 'features') : join(dirname(defaultCacheFolder()), 'features');
+}
+
+function asBaseline(name: string): Baseline {
+  const known = BASELINES.find((b) => b === name);
+  if (known !== undefined) return known;
+  const near = nearest(name, BASELINES);
+  const hint = near === undefined ? `There are ${BASELINES.join(', ')}.` : `Did you mean ${near}?`;
+  throw new SslError('USAGE', `There is no baseline called ${name}.`, { hint });
 }

@@ -19,7 +19,7 @@ export const number = (text: string): number => {
   if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('It must be a number.');
   return value;
 };
-const list = (text: string) => text.split(',').filter((name) => name !== '');
+export const list = (text: string) => text.split(',').filter((name) => name !== '');
 const repeat = (text: string, earlier: readonly string[] = []) => [...earlier, text];
 
 /** Flags of `pretrain` that are fields of the configuration under another name or shape. */

@@ -1,0 +1,140 @@
+import { recipes } from '@contrastive/augment';
+import { createEvaluationLoader, createLoader, type Loader } from '@contrastive/augment/loader';
+import type { Weights } from '@contrastive/core';
+import {
+  countClasses,
+  FINE_TUNE_RECIPES,
+  type FineTuned,
+  type FineTuneRecipe,
+  fineTune,
+  fitLogistic,
+  type ImageBatch,
+  LIGHT_GRID,
+  OPEN_SELF_SUP_GRID,
+  scoreClassifier,
+  stratifiedSample,
+  type TrainingBatches,
+} from '@contrastive/evaluate';
+import type { LoadedEncoder } from '../encoder-file.js';
+import { type EvaluationImages, subset } from './image-subset.js';
+import type { ProtocolContext } from './protocols.js';
+import { accuracyRow, accuracyRows, type Measured } from './result.js';
+import { labelledFeatures, type Subject } from './subject.js';
+
+type Context = Omit<ProtocolContext, 'subject'>;
+
+/** Trains a network on labelled images; `weights` missing: from scratch. Dispose the result. */
+export async function trainOn(
+  { runtime, seed, epochs, sets }: Context,
+  encoder: Pick<LoadedEncoder, 'backbone' | 'meta'>,
+  weights: Weights | undefined,
+  images: EvaluationImages,
+  recipe: FineTuneRecipe,
+): Promise<FineTuned> {
+  const { backbone, meta } = encoder;
+  const batchSize = Math.min(recipe.batchSize, images.count);
+  const normalization = { mean: meta.mean, std: meta.std };
+  const loader = await createLoader({
+    ...{ source: images, views: { view1: recipes.probe({ normalization }) }, side: meta.side },
+    ...{ batch: batchSize, seed, workers: 1 },
+  });
+  const train: TrainingBatches = { batchSize, stepsPerEpoch: loader.batches, epoch: (epoch) => batches(loader, epoch) };
+  try {
+    const classes = countClasses(sets.train.labels!);
+    return await fineTune({ backbone, weights, recipe, train, classes, runtime, seed, epochs });
+  } finally {
+    await loader.close();
+  }
+}
+
+async function scoreOn(network: FineTuned, { meta }: LoadedEncoder, test: EvaluationImages) {
+  const { side, mean, std } = meta;
+  const batch = Math.min(250, test.count);
+  const loader = await createEvaluationLoader({ source: test, side, batch, normalization: { mean, std } });
+  try {
+    return await network.score(batches(loader, 1));
+  } finally {
+    await loader.close();
+  }
+}
+
+async function* batches(loader: Loader, epoch: number): AsyncGenerator<ImageBatch> {
+  for await (const batch of loader.epoch(epoch)) {
+    yield { images: batch.images.view1!, labels: batch.labels!.data };
+    batch.release();
+  }
+}
+
+/** Trains, scores on the test images and frees the network. */
+async function scoreAfter(
+  context: Context,
+  encoder: LoadedEncoder,
+  weights: Weights | undefined,
+  images: EvaluationImages,
+  recipe: FineTuneRecipe,
+) {
+  const network = await trainOn(context, encoder, weights, images, recipe);
+  try {
+    return await scoreOn(network, encoder, context.sets.test!);
+  } finally {
+    network.dispose();
+  }
+}
+
+const nameOf = ({ name, epochs }: FineTuneRecipe, given: number | undefined): string =>
+  given === undefined || given === epochs ? name : `${name}, ${given} epochs`;
+
+/** Full fine-tuning (spec "evaluation" 4.1). */
+export async function fineTuned(context: ProtocolContext): Promise<Measured[]> {
+  const { subject, sets, epochs } = context;
+  const recipe = FINE_TUNE_RECIPES.lightly;
+  const score = await scoreAfter(context, subject.encoder!, subject.encoder!.weights, sets.train, recipe);
+  return accuracyRows(nameOf(recipe, epochs), score, 'last epoch');
+}
+
+const SHARES = [0.01, 0.1];
+
+/**
+ * 1 % and 10 % of the labels (spec "evaluation" 4.2), each with both baselines: the same schedule from random initialisation, and
+ * logistic regression on the features of the same images. Where the recipe is a grid the best cell on the *test* images is reported, as
+ * published, and the name says so.
+ */
+export async function semiSupervised(context: ProtocolContext, variant = 'light'): Promise<Measured[]> {
+  const recipe: FineTuneRecipe = FINE_TUNE_RECIPES[variant as keyof typeof FINE_TUNE_RECIPES];
+  const grid = variant === 'light' ? LIGHT_GRID : variant === 'openSelfSup' ? OPEN_SELF_SUP_GRID : [{}];
+  const { subject, sets } = context;
+  const encoder = subject.encoder!;
+  const rows: Measured[] = [];
+  for (const share of SHARES) {
+    const sample = subset(sets.train, stratifiedSample(sets.train.labels!, share));
+    const title = `${100 * share} % of the labels (${sample.count} images), ${nameOf(recipe, context.epochs)}`;
+    for (const [weights, whose] of [
+      [encoder.weights, ''],
+      [undefined, ' from random initialisation'],
+    ] as const) {
+      const cells = [];
+      for (const cell of grid) {
+        const score = await scoreAfter(context, encoder, weights, sample, { ...recipe, ...cell });
+        cells.push({ score, text: `${cellText({ ...recipe, ...cell })}: ${(100 * score.top1.value).toFixed(1)} %` });
+      }
+      const best = cells.reduce((a, b) => (b.score.top1.value > a.score.top1.value ? b : a));
+      const name = `${title}${whose}${grid.length > 1 ? `, best of ${grid.length} on the test images` : ''}`;
+      rows.push(accuracyRow(name, 'top-1', best.score.top1, cells.map((c) => c.text).join(', ')));
+    }
+    rows.push(await probeOn(subject, sample, context, title));
+  }
+  return rows;
+}
+
+const cellText = ({ learningRate, headFactor }: FineTuneRecipe) => `rate ${learningRate} head ×${headFactor}`;
+
+async function probeOn(
+  subject: Subject,
+  sample: EvaluationImages,
+  { sets }: Context,
+  title: string,
+): Promise<Measured> {
+  const fit = await fitLogistic(await labelledFeatures(subject, sample));
+  const { top1 } = await scoreClassifier(fit, await labelledFeatures(subject, sets.test!));
+  return accuracyRow(`${title.split(',')[0]}, logistic regression on frozen features`, 'top-1', top1);
+}
