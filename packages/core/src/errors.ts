@@ -5,7 +5,7 @@ export type ErrorCode =
   | 'DISPOSED' // a tensor or resource was used after it had been disposed
   | 'INCOMPATIBLE' // a plug-in needs something that the host does not offer
   | 'HOOK_FAILED' // a plug-in's or host's hook threw
-  | 'NOT_FINITE' // a loss or gradient became NaN or infinite
+  | 'NOT_FINITE' // a loss or gradient became NaN, infinite or longer than the limit
   | 'BACKEND' // the tensor library reported an error
   | 'BACKEND_MISSING' // the tensor library could not be found or loaded
   | 'OUT_OF_MEMORY' // the tensor library ran out of memory

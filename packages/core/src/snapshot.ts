@@ -16,6 +16,8 @@ export interface SnapshotMeta {
   /** Optimiser steps done. */
   readonly step: number;
   readonly seed: number;
+  /** What multiplies the learning rate; missing: 1. */
+  readonly learningRateFactor?: number;
   readonly parts: JsonObject;
 }
 
@@ -61,6 +63,20 @@ export function writeVariables(variables: Readonly<Record<string, tf.Variable>>,
     const value = tf.tensor(data, shape as number[], dtype);
     v.assign(value as never);
     value.dispose();
+  }
+}
+
+/**
+ * Refuses to keep the state of a diverged run: a step whose gradient was NaN spoils the weights before any loss shows it.
+ *
+ * @throws SslError `NOT_FINITE` naming the first tensor that is not finite.
+ */
+export function checkFinite({ tensors, meta }: Snapshot): void {
+  for (const [path, { data, dtype }] of Object.entries(tensors)) {
+    if (dtype !== 'float32' || data.every(Number.isFinite)) continue;
+    throw new SslError('NOT_FINITE', `${path} is not finite after step ${meta.step}.`, {
+      hint: 'Lower the learning rate, add warm-up, or use f32 precision.',
+    });
   }
 }
 

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { momentumBranch, onlineBranch, stoppedBranch } from './branches.js';
 import type { ScoredTerm, Term } from './comparison.js';
 import { type Composition, inHook } from './compose.js';
+import { type Guard, guardStep, norm } from './guard.js';
 import type { HostIo } from './host.js';
 import type { Weights } from './module.js';
 import type { LearningRates, Optimizer, Parameter } from './optim/optimizer.js';
@@ -23,6 +24,8 @@ export interface StepContext {
   readonly slots: Weights;
   /** Gradient sums of the micro-batches, aligned with `parameters`; empty without accumulation. */
   readonly accumulators: readonly tf.Variable[];
+  /** Undoes a step that diverged; undefined: no step is undone. */
+  readonly guard: Guard | undefined;
   /** Number of the step that runs or is being recorded, from 0. For messages only: a recorded step must not depend on it. */
   readonly stepNumber: () => number;
 }
@@ -53,7 +56,7 @@ const inputsUnder = (inputs: Tensors, prefix: string): Record<string, tf.Tensor>
 type AnyIo = StepIo & { draws: Record<string, tf.Tensor>; features: Tensors };
 
 /**
- * The step as a function of tensors. Outputs: `loss`, `loss/<term>`, `host/<metric>`, `<plug-in>/<metric>`.
+ * The step as a function of tensors. Outputs: `loss`, `gradientNorm`, `applied` (guarded steps: 1, or 0 if it was undone), `loss/<term>`, `host/<metric>`, `<plug-in>/<metric>`.
  *
  * Order: host `begin` → *tape on:* host `terms` → plug-ins' `encode` → `edit` chain → scoring → *tape off:* `observe` → optimiser →
  * host `commit` → plug-ins' `commit`.
@@ -69,16 +72,18 @@ export function stepFunction(context: StepContext, variant: StepVariant): StepFu
     };
     try {
       const tape: Tape = { run: untaped };
+      const undo = context.guard === undefined ? undefined : guardStep(context.guard, context.accumulators);
       const hostIo = createHostIo(context, inputs, retain, tape);
       if (variant.first) runHook(context, host.name, 'begin', () => host.begin?.(hostIo));
       const pass = new StepPass(context, variant, hostIo, inputs, retain, tape);
       const gradients = pass.differentiate();
       const outputs = pass.observe();
-      applyGradients(context, variant, gradients, {
+      outputs.gradientNorm = applyGradients(context, variant, gradients, {
         scheduled: inputs['lr/scheduled'] as tf.Scalar,
         base: inputs['lr/base'] as tf.Scalar,
       });
       pass.commit();
+      if (undo !== undefined) outputs.applied = undo(outputs as { loss: tf.Scalar; gradientNorm: tf.Scalar });
       return Object.fromEntries(Object.entries(outputs).map(([name, t]) => [name, tf.clone(t)]));
     } finally {
       for (const t of kept) t.dispose();
@@ -204,21 +209,24 @@ class StepPass {
   }
 }
 
+/** @returns norm of the gradient that the optimiser is given, or will be given with those of the next micro-batches. */
 function applyGradients(
   context: StepContext,
   variant: StepVariant,
   gradients: readonly tf.Tensor[],
   rates: LearningRates,
-): void {
+): tf.Scalar {
   const { parameters, optimizer, slots, accumulators } = context;
   if (variant.accumulate === 1) {
     optimizer.update(parameters, gradients, slots, rates);
-    return;
+    return norm(gradients);
   }
   const share = gradients.map((g) => tf.div(g, variant.accumulate));
   const sums = variant.first ? share : share.map((g, i) => tf.add(accumulators[i]!, g));
+  const length = norm(sums);
   if (variant.last) optimizer.update(parameters, sums, slots, rates);
   else for (const [i, sum] of sums.entries()) accumulators[i]!.assign(sum as never);
+  return length;
 }
 
 /** Tensors reachable through plain objects and arrays. */

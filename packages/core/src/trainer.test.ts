@@ -151,7 +151,7 @@ describe('Trainer', () => {
     const trainer = create();
     expect(Object.keys((await trainer.step([tinyBatch(1)])).metrics)).toEqual(['loss']);
     const { metrics } = await trainer.step([tinyBatch(1)], { record: true });
-    expect(Object.keys(metrics).sort()).toEqual(['host/spread', 'loss', 'loss/global']);
+    expect(Object.keys(metrics).sort()).toEqual(['gradientNorm', 'host/spread', 'loss', 'loss/global']);
   });
 
   it('gives the trained encoder', async () => {

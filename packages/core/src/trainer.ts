@@ -1,12 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { allocate } from './allocate.js';
 import type { Backbone } from './backbone.js';
-import { onlineSpecs, targetSpecs } from './branches.js';
 import { type AnyHost, type AnyPlugin, type Composition, compose, drawAll, phasesOf } from './compose.js';
 import { SslError } from './errors.js';
 import { type HostTensor, type HostTensors, hostInts, hostScalar } from './host-tensor.js';
-import { copyWeights, createWeights, type Weights } from './module.js';
-import type { Optimizer, Parameter } from './optim/optimizer.js';
-import type { HostInfo, State, StepInfo } from './plugin.js';
+import type { Weights } from './module.js';
+import type { Optimizer } from './optim/optimizer.js';
+import { positive, resolveOptions } from './options.js';
+import type { HostInfo, StepInfo } from './plugin.js';
 import type { ViewName, ViewPlan, ViewRecipe } from './recipe.js';
 import { Rng } from './rng.js';
 import { type CompiledStep, eagerRuntime, type Program, type Runtime } from './runtime.js';
@@ -34,7 +35,18 @@ export interface TrainerOptions {
   readonly recipes: readonly ViewRecipe[];
   /** Default `eagerRuntime`. */
   readonly runtime?: Runtime;
+  /**
+   * What becomes of a step whose loss or gradient is NaN or infinite, or whose gradient is longer than `maxGradientNorm`. `stop`
+   * (default): `step` throws. `skip`: the step counts, but changes nothing, neither weights and statistics nor queues and optimiser; it
+   * throws only if {@link MAX_SKIPPED_IN_A_ROW} steps in a row are skipped.
+   */
+  readonly onDivergence?: 'stop' | 'skip';
+  /** L2 norm of a step's gradient over all parameters from which on the step counts as diverged, > 0. Default: no limit. */
+  readonly maxGradientNorm?: number | undefined;
 }
+
+/** A run that skips longer than this will not recover by itself. */
+export const MAX_SKIPPED_IN_A_ROW = 10;
 
 /** One micro-batch: views [n, S, S, 3], data-set indices, classes (−1 or absent where unknown). */
 export interface Batch {
@@ -48,8 +60,13 @@ export interface StepReport {
   readonly step: number;
   readonly info: StepInfo;
   readonly learningRate: number;
-  /** Scalars by name: `loss` (mean of the micro-batches); with `record` also `loss/<term>` and the metrics of host and plug-ins (last micro-batch). */
+  /**
+   * Scalars by name: `loss` (mean of the micro-batches); with `record` also `loss/<term>`, `gradientNorm` and the metrics of host and
+   * plug-ins (last micro-batch). With `onDivergence: 'skip'` or a `maxGradientNorm` always `gradientNorm`.
+   */
   readonly metrics: Readonly<Record<string, number>>;
+  /** The step diverged and changed nothing. */
+  readonly skipped: boolean;
   /** With `record`: larger outputs (scores, histograms) of the last micro-batch. */
   readonly tensors: Readonly<Record<string, HostTensor>>;
 }
@@ -71,17 +88,26 @@ export class Trainer {
   readonly #rng: Rng;
   readonly #steps = new Map<string, CompiledStep>();
   #step = 0;
+  #skippedInARow = 0;
+  #learningRateFactor = 1;
   #disposed = false;
 
   /** @throws SslError `BAD_OPTION`, `INCOMPATIBLE` if the parts do not fit together. */
   constructor(options: TrainerOptions) {
-    const o = { plugins: [], accumulate: 1, runtime: eagerRuntime, ...options };
+    const { onDivergence = 'stop', maxGradientNorm } = options;
+    const o = { plugins: [], accumulate: 1, runtime: eagerRuntime, ...options, onDivergence, maxGradientNorm };
+    if (maxGradientNorm !== undefined) {
+      resolveOptions('Trainer', { maxGradientNorm }, { maxGradientNorm }, (given) =>
+        positive(given, 'maxGradientNorm'),
+      );
+    }
     this.#options = o;
     this.#rng = Rng.create(o.seed);
     const { host, plugins, batch, side, recipes } = o;
     this.#composition = compose({ host, plugins, batch, side, recipes, rng: this.#rng });
     const { context, variables } = allocate(this.#composition, o.optimizer, this.#rng, o.accumulate);
-    this.#context = { ...context, stepNumber: () => this.#step };
+    const guard = onDivergence === 'skip' ? { variables: Object.values(variables), maxGradientNorm } : undefined;
+    this.#context = { ...context, guard, stepNumber: () => this.#step };
     this.#variables = variables;
     this.#program = o.runtime.createProgram(variables);
   }
@@ -100,6 +126,21 @@ export class Trainer {
     return this.#step;
   }
 
+  /**
+   * Multiplies the learning rate of all further steps, > 0; 1 at first. It is part of a snapshot: a run that goes on after a rollback
+   * with a smaller rate can be resumed exactly.
+   */
+  get learningRateFactor(): number {
+    return this.#learningRateFactor;
+  }
+
+  set learningRateFactor(factor: number) {
+    resolveOptions('Trainer', { learningRateFactor: 1 }, { learningRateFactor: factor }, (given) =>
+      positive(given, 'learningRateFactor'),
+    );
+    this.#learningRateFactor = factor;
+  }
+
   /** All variables of the run by path: `online/…`, `target/…`, `host/…`, `plugins/…`, `optimizer/…`. Read them after `pull`. */
   get variables(): Readonly<Record<string, tf.Variable>> {
     return this.#variables;
@@ -115,7 +156,7 @@ export class Trainer {
    * One optimiser step over `accumulate` micro-batches.
    *
    * @param record read back loss terms, metrics of host and plug-ins and larger outputs too. Default false: the loss only.
-   * @throws SslError `NOT_FINITE` if the loss is NaN or infinite; `SHAPE_MISMATCH` if a batch does not fit; what hooks throw.
+   * @throws SslError `NOT_FINITE` if the step diverged (see `onDivergence`); `SHAPE_MISMATCH` if a batch does not fit; what hooks throw.
    */
   async step(batches: readonly Batch[], { record = false }: { readonly record?: boolean } = {}): Promise<StepReport> {
     const { accumulate, schedule, optimizer } = this.#options;
@@ -127,27 +168,48 @@ export class Trainer {
       );
     }
     const info = this.stepInfo();
-    const learningRate = schedule(info);
-    const rates = { 'lr/scheduled': hostScalar(learningRate), 'lr/base': hostScalar(optimizer.learningRate) };
+    const factor = this.#learningRateFactor;
+    const learningRate = schedule(info) * factor;
+    const rates = { 'lr/scheduled': hostScalar(learningRate), 'lr/base': hostScalar(optimizer.learningRate * factor) };
     const metrics: Record<string, number> = {};
     let tensors: Record<string, HostTensor> = {};
+    let skipped = false;
     for (const [micro, batch] of batches.entries()) {
       const inputs = { ...this.#inputs(batch, info, micro), ...rates };
-      const outputs = await this.#run(inputs, info, micro, record && micro === accumulate - 1);
+      const { loss, applied, ...outputs } = await this.#run(inputs, info, micro, record && micro === accumulate - 1);
+      metrics.loss = (metrics.loss ?? 0) + loss!.data[0]! / accumulate;
+      if (applied !== undefined) skipped = applied.data[0] === 0;
       tensors = {};
       for (const [name, t] of Object.entries(outputs)) {
-        if (name === 'loss') metrics.loss = (metrics.loss ?? 0) + t.data[0]! / accumulate;
-        else if (t.shape.length === 0) metrics[name] = t.data[0]!;
+        if (t.shape.length === 0) metrics[name] = t.data[0]!;
         else tensors[name] = t;
       }
     }
     this.#step++;
-    if (!Number.isFinite(metrics.loss)) {
-      throw new SslError('NOT_FINITE', `The loss became ${metrics.loss} at step ${this.#step} (epoch ${info.epoch}).`, {
-        hint: 'Lower the learning rate, add warm-up, or use f32 precision; the last checkpoint is from before this step.',
-      });
-    }
-    return { step: this.#step, info, learningRate, metrics, tensors };
+    this.#checkDivergence(metrics, skipped, info);
+    return { step: this.#step, info, learningRate, metrics, skipped, tensors };
+  }
+
+  #checkDivergence({ loss, gradientNorm }: Readonly<Record<string, number>>, skipped: boolean, info: StepInfo): void {
+    const { onDivergence, maxGradientNorm = Number.POSITIVE_INFINITY } = this.#options;
+    this.#skippedInARow = skipped ? this.#skippedInARow + 1 : 0;
+    const isBad = (value: number | undefined, limit: number) => value !== undefined && !(Math.abs(value) < limit);
+    const lossIsBad = isBad(loss, Number.POSITIVE_INFINITY);
+    if (!lossIsBad && !isBad(gradientNorm, maxGradientNorm)) return;
+    const inARow = this.#skippedInARow;
+    if (onDivergence === 'skip' && inARow < MAX_SKIPPED_IN_A_ROW) return;
+    const what = lossIsBad ? `The loss became ${loss}` : `The gradient norm became ${gradientNorm}`;
+    const often = onDivergence === 'skip' ? `, after ${inARow} skipped steps in a row` : '';
+    throw new SslError('NOT_FINITE', `${what} at step ${this.#step} (epoch ${info.epoch})${often}.`, {
+      hint: 'Lower the learning rate, add warm-up, or use f32 precision; the last checkpoint is from before this step.',
+    });
+  }
+
+  /** Outputs that are read back after every step. */
+  get #watched(): readonly string[] {
+    const { onDivergence, maxGradientNorm } = this.#options;
+    if (onDivergence === 'skip') return ['loss', 'gradientNorm', 'applied'];
+    return maxGradientNorm === undefined ? ['loss'] : ['loss', 'gradientNorm'];
   }
 
   #inputs(batch: Batch, info: StepInfo, micro: number): HostTensors {
@@ -195,7 +257,7 @@ export class Trainer {
       );
       this.#steps.set(key, step);
     }
-    return step.run(inputs, record ? undefined : ['loss']);
+    return step.run(inputs, record ? undefined : this.#watched);
   }
 
   /** Everything needed to go on with this run, copied to host memory. */
@@ -210,6 +272,8 @@ export class Trainer {
     writeVariables(this.#variables, snapshot.tensors);
     await this.#program.push();
     this.#step = snapshot.meta.step;
+    this.#learningRateFactor = snapshot.meta.learningRateFactor ?? 1;
+    this.#skippedInARow = 0;
   }
 
   /** The trained encoder with its current weights. They are the trainer's own: copy what must outlive it. */
@@ -227,6 +291,7 @@ export class Trainer {
       version: 1,
       step: this.#step,
       seed,
+      ...(this.#learningRateFactor === 1 ? {} : { learningRateFactor: this.#learningRateFactor }),
       parts: {
         host: { name: host.name, options: host.options },
         backbone: { name: backbone.name, options: backbone.options },
@@ -249,51 +314,3 @@ export class Trainer {
     tf.dispose(Object.values(this.#variables));
   }
 }
-
-/** Allocates weights, target copy, optimiser slots and accumulators of a composition. */
-function allocate(composition: Composition, optimizer: Optimizer, rng: Rng, accumulate: number) {
-  const { host, plugins, hostState, pluginStates } = composition;
-  const { networks } = host;
-  const specs = onlineSpecs(networks);
-  const onlineWeights = createWeights(specs, rng.fork('weights'), 'online/');
-  const targetWeights =
-    networks.target === 'momentum' ? copyWeights(targetSpecs(networks), onlineWeights, 'target/') : {};
-  const parameters: Parameter[] = Object.entries(onlineWeights)
-    .filter(([, variable]) => variable.trainable)
-    .map(([name, variable]) => ({ path: `online/${name}`, variable, spec: specs[name]! }));
-  const state: Record<string, tf.Variable> = { ...under('host', hostState) };
-  for (const p of plugins) Object.assign(state, under(`plugins/${p.name}`, pluginStates[p.name]!));
-  for (const [path, variable] of Object.entries(state)) {
-    if (variable.trainable) parameters.push({ path, variable, spec: learnedSpec(variable) });
-  }
-  const slots = optimizer.slots(parameters);
-  const accumulators =
-    accumulate === 1 ? [] : parameters.map((p) => tf.tidy(() => tf.variable(tf.zerosLike(p.variable), false)));
-  const variables = {
-    ...under('online', onlineWeights),
-    ...under('target', targetWeights),
-    ...state,
-    ...under('optimizer', slots),
-    ...Object.fromEntries(accumulators.map((v, i) => [`accumulated/${parameters[i]!.path}`, v])),
-  };
-  const context: Omit<StepContext, 'stepNumber'> = {
-    composition,
-    onlineWeights,
-    targetWeights,
-    parameters,
-    optimizer,
-    slots,
-    accumulators,
-  };
-  return { context, variables };
-}
-
-const under = (prefix: string, state: State): Record<string, tf.Variable> =>
-  Object.fromEntries(Object.entries(state).map(([name, v]) => [`${prefix}/${name}`, v]));
-
-/** A learned variable of a plug-in is decayed like a kernel, unless it is a vector. */
-const learnedSpec = (v: tf.Variable): Parameter['spec'] => ({
-  shape: v.shape,
-  role: v.rank > 1 ? 'kernel' : 'bias',
-  init: () => new Float32Array(v.size),
-});
