@@ -56,6 +56,29 @@ test('activations between convolutions stay in bfloat16; batch norm keeps float3
   expect(result.outputs.get('d')).toBe('high_d');
 });
 
+test('residual sums and pools between convolutions need no casts', () => {
+  const step = stepOf(
+    [
+      x,
+      handle('w'),
+      read('k', 'w'),
+      node('c', 'Conv2D', ['x', 'k']),
+      node('s', 'Add', ['c', 'c']),
+      node('p', 'AvgPool', ['s']),
+      node('d', 'Conv2D', ['p', 'k']),
+      node('g', 'AvgPoolGrad', ['shape', 'd']),
+      node('e', 'Conv2D', ['g', 'k']),
+    ],
+    ['e'],
+  );
+  const lines = show(bfloat16(step));
+  expect(lines.filter((line) => line.includes('Cast'))).toEqual([
+    'low_x = Cast(x)',
+    'low_k = Cast(k)',
+    'high_e = Cast(e)',
+  ]);
+});
+
 test('gradients of kernels go on in float32, so that no sum of them and no update is rounded', () => {
   const step = stepOf(
     [

@@ -33,7 +33,10 @@ const PRODUCTS: Readonly<Record<string, Rule>> = {
 
 /** Operations that stay in bfloat16 when all that they read is; statistics and parameters of batch norm stay float32. */
 const FOLLOWERS: Readonly<Record<string, Rule>> = {
+  Add: { inputs: [0, 1], outputs: [0] },
   AddV2: { inputs: [0, 1], outputs: [0] },
+  AvgPool: { inputs: [0], outputs: [0] },
+  AvgPoolGrad: { inputs: [1], outputs: [0] },
   FusedBatchNormGradV3: { inputs: [0, 1], outputs: [0] },
   FusedBatchNormV3: { inputs: [0], outputs: [0] },
   Pad: { inputs: [0], outputs: [0] },
