@@ -22,7 +22,7 @@ const ntxent: ParityKinds[string] = async ({ inputs, params }, { run }) => {
 };
 
 const moco: ParityKinds[string] = async ({ inputs, params }, { run }) => {
-  const { temperature, pointerBefore } = params as { temperature: number; pointerBefore: number };
+  const { temperature, pointerBefore = 0 } = params as { temperature: number; pointerBefore?: number };
   const { qRaw, kRaw, queue } = hosts(inputs);
   const [rows, dim] = queue!.shape as unknown as [number, number];
   const ring = createRing({ rows, dim, rng: Rng.create(0) });
@@ -41,7 +41,7 @@ const moco: ParityKinds[string] = async ({ inputs, params }, { run }) => {
       };
       const scores = scoresOf(comparison);
       const logits = tf.div(tf.concat([scores.positives, ...scores.negatives], 1), temperature);
-      enqueue(ring, k);
+      enqueue(ring, k, { overflow: 'wrap' });
       return {
         ...{ q, k, logits, loss: raw.loss, gradQRaw: raw.grads[0]!, gradQ: free.grads[0]! },
         lossPerSample: softmax.losses(scores, comparison),
@@ -74,6 +74,6 @@ const mocoV2PlusSymmetric: ParityKinds[string] = async ({ inputs, params }, { ru
 
 export const kinds: ParityKinds = {
   'hosts/ntxent': ntxent,
-  'hosts/moco_t': moco,
-  'hosts/mocov2plus_symmetric': mocoV2PlusSymmetric,
+  'hosts/moco_': moco,
+  'hosts/mocov2plus': mocoV2PlusSymmetric,
 };

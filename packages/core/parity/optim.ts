@@ -4,10 +4,10 @@ import { adam, adamW, type LarsDialect, lars, type Optimizer, type Parameter, sg
 import { hostValues, type Nested } from './host-values.js';
 
 interface OptimInputs {
-  /** A matrix and a vector. */
-  readonly params: readonly [Nested, Nested];
-  /** Gradients of both, for three steps. */
-  readonly grads: readonly (readonly [Nested, Nested])[];
+  /** Usually a matrix and a vector. */
+  readonly params: readonly Nested[];
+  /** Gradients of all, for each step. */
+  readonly grads: readonly (readonly Nested[])[];
 }
 interface OptimParams {
   readonly lr: number;
@@ -18,7 +18,10 @@ interface OptimParams {
   readonly eps?: number;
   readonly eta?: number;
   readonly clipLr?: boolean;
+  /** Whether vectors are left out of decay and scaling, by the names that the implementations have for it. */
   readonly excludeVectors?: boolean;
+  readonly noDecayOnVector?: boolean;
+  readonly vectorExcluded?: boolean;
   readonly dialect?: string;
 }
 const DIALECTS: Readonly<Record<string, LarsDialect>> = {
@@ -30,16 +33,16 @@ const DIALECTS: Readonly<Record<string, LarsDialect>> = {
 
 const withMomentum = ({ lr, momentum = 0, weightDecay }: OptimParams) => ({ learningRate: lr, momentum, weightDecay });
 const moments = ({ lr, betas, eps = 1e-8, weightDecay }: OptimParams) => ({
-  ...{ learningRate: lr, beta1: betas![0], beta2: betas![1], epsilon: eps, weightDecay },
+  ...{ learningRate: lr, beta1: betas?.[0] ?? 0.9, beta2: betas?.[1] ?? 0.999, epsilon: eps, weightDecay },
 });
 const larsOf = (p: OptimParams) =>
   lars({
     ...withMomentum(p),
     ...{ trust: p.eta!, clip: p.clipLr ?? false, dialect: DIALECTS[p.dialect!]! },
-    excludeVectors: p.excludeVectors ?? true,
+    excludeVectors: p.excludeVectors ?? p.noDecayOnVector ?? p.vectorExcluded ?? true,
   });
 
-/** Three steps with the given gradients; the step runs in the runtime under test. */
+/** One step for each list of given gradients; the step runs in the runtime under test. */
 const descend =
   (optimizerOf: (params: OptimParams) => Optimizer) =>
   async (fixture: Fixture, { run }: Parameters<ParityKinds[string]>[1]) => {
@@ -47,11 +50,12 @@ const descend =
     const optimizer = optimizerOf(fixture.params as OptimParams);
     const parameters = params.map((values, i): Parameter => {
       const initial = tf.tensor(values as tf.TensorLike);
-      const spec = { shape: initial.shape, role: i === 0 ? 'kernel' : 'bias', init: () => new Float32Array() } as const;
+      const role = initial.rank > 1 ? 'kernel' : 'bias';
+      const spec = { shape: initial.shape, role, init: () => new Float32Array() } as const;
       return { path: String(i), variable: tf.variable(initial), spec };
     });
     const slots = optimizer.slots(parameters);
-    const variables = { ...slots, matrix: parameters[0]!.variable, vector: parameters[1]!.variable };
+    const variables = { ...slots, ...Object.fromEntries(parameters.map((p) => [`weight/${p.path}`, p.variable])) };
     const rate = tf.scalar(optimizer.learningRate);
     const paramsAfterEachStep: unknown[] = [];
     for (const pair of grads) {

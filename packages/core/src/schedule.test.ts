@@ -97,9 +97,10 @@ describe('warmupStepRate', () => {
     expectAt(schedule, 1000, { 0: 6e-6, 499: 0.003, 949: 0.003, 950: 0.0006, 974: 0.0006, 975: 0.00012 });
   });
 
-  it('lets warm-up overwrite a drop and skips drops before the start', () => {
-    const schedule = warmupStepRate(1, { warmupSteps: 4, drops: [9, 3] });
-    expectAt(schedule, 5, { 1: 0.5, 3: 1, 4: 0.2 });
+  it('loses drops during warm-up and before the start, as the official loop does', () => {
+    const schedule = warmupStepRate(1, { warmupSteps: 4, drops: [9, 3, 1] });
+    expectAt(schedule, 6, { 1: 0.5, 3: 1, 4: 1, 5: 0.2 });
+    expectAt(warmupStepRate(1, { warmupSteps: 3, drops: [3] }), 6, { 2: 1, 3: 0.2 });
   });
 });
 
@@ -107,6 +108,7 @@ describe('momentumSchedule', () => {
   it('gives the momenta of spec "hosts" section 14', () => {
     expectAt(momentumSchedule(), 100, { 0: 0.99, 50: 0.995, 99: 0.99999753 });
     expectAt(momentumSchedule({ kind: 'cosineLightly' }), 100, { 0: 0.99, 50: 0.99507933, 99: 1 });
+    expectAt(momentumSchedule({ kind: 'cosineLightly' }), 1, { 0: 1 }); // the last step has m₁
     expectAt(momentumSchedule({ final: 0.999 }), 100, { 50: 0.9945 });
     expectAt(momentumSchedule({ kind: 'constant', base: 0.999 }), 100, { 0: 0.999, 99: 0.999 });
   });

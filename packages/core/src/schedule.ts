@@ -37,9 +37,12 @@ export interface StepRateOptions {
 export const STEP_RATE_DEFAULTS: Readonly<Required<StepRateOptions>> = { milestones: [120, 160], factor: 0.1 };
 
 export interface WarmupStepRateOptions {
-  /** Steps of linear warm-up, lr·(t+1)/warmupSteps; it goes on over a drop. ≥ 0. Default 500 (W-MSE). */
+  /** Steps of linear warm-up, lr·(t+1)/warmupSteps. ≥ 0. Default 500 (W-MSE). */
   warmupSteps?: number;
-  /** Epochs before the end at which the rate drops; a drop before the start of the run does not happen. Default [50, 25] (W-MSE). */
+  /**
+   * Epochs before the end at which the rate drops. A drop before the start of the run or during warm-up does not happen, as in the
+   * official loop, whose warm-up overwrites it. Default [50, 25] (W-MSE).
+   */
   drops?: readonly number[];
   /** > 0. Default 0.2 (W-MSE). */
   factor?: number;
@@ -112,7 +115,7 @@ export function warmupCosineRate(learningRate: number, options: WarmupCosineRate
       if (o.dialect === 'lightly') return (learningRate * (step + 1)) / warmup;
       return SOLO_WARMUP_START + (step * (learningRate - SOLO_WARMUP_START)) / Math.max(1, warmup - 1);
     }
-    return learningRate * halfCosine((step - warmup) / Math.max(1, o.dialect === 'lightly' ? rest - 1 : rest));
+    return learningRate * halfCosine(progress(step - warmup, o.dialect === 'lightly' ? rest - 1 : rest));
   };
 }
 
@@ -132,9 +135,10 @@ export function warmupStepRate(learningRate: number, options: WarmupStepRateOpti
     ...positive(given, 'factor'),
     ...epochList('drops', given.drops),
   ]);
-  return ({ step, epoch, epochs }) => {
+  return ({ step, epoch, epochs, stepsPerEpoch }) => {
     if (step < o.warmupSteps) return (learningRate * (step + 1)) / o.warmupSteps;
-    const reached = o.drops.filter((drop) => drop <= epochs && epoch - 1 >= epochs - drop);
+    const starts = o.drops.map((drop) => epochs - drop);
+    const reached = starts.filter((e) => e >= 0 && e * stepsPerEpoch >= o.warmupSteps && epoch - 1 >= e);
     return learningRate * o.factor ** reached.length;
   };
 }
@@ -161,7 +165,7 @@ export function momentumSchedule(options: MomentumOptions = {}): Schedule {
   if (o.kind === 'constant') return () => o.base;
   return ({ step, epochs, stepsPerEpoch }) => {
     const steps = epochs * stepsPerEpoch;
-    return o.final - (o.final - o.base) * halfCosine(step / Math.max(1, o.kind === 'cosine' ? steps : steps - 1));
+    return o.final - (o.final - o.base) * halfCosine(progress(step, o.kind === 'cosine' ? steps : steps - 1));
   };
 }
 
@@ -170,6 +174,9 @@ export const scaleLinearly = (rate: number, batch: number, reference = 256): num
 
 /** Learning rate by the root of the batch size:  rate · √batch  (SimCLR with rate 0.075, arXiv 2002.05709 appendix B.1). */
 export const scaleByRoot = (rate: number, batch: number): number => rate * Math.sqrt(batch);
+
+/** Share of the way, 1 from `last` on (also if there is no way). */
+const progress = (step: number, last: number): number => (step >= last ? 1 : step / last);
 
 /** ½(1 + cos πx): 1 at 0, 0 from 1 on. */
 const halfCosine = (x: number): number => (x >= 1 ? 0 : (1 + Math.cos(Math.PI * x)) / 2);

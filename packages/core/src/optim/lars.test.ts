@@ -64,14 +64,23 @@ describe('lars', () => {
       expectClose(first({ dialect }, { weight: [0, 0], gradients: [[1, 2]] }), [-0.5, -1]);
       expectClose(first({ dialect }, { weight: [3, 4], gradients: [[0, 0]] }), [3, 4]);
     }
-    for (const dialect of ['openSelfSup', 'mocoV3'] as const) {
-      expectClose(first({ dialect }, { weight: [0, 0], gradients: [[1, 2]] }), [-0.5, -1]);
+    expectClose(first({ dialect: 'mocoV3' }, { weight: [0, 0], gradients: [[1, 2]] }), [-0.5, -1]);
+    for (const dialect of ['lightly', 'solo', 'openSelfSup', 'mocoV3'] as const) {
       expectClose(first({ dialect }, { weight: [0, 0], gradients: [[0, 0]] }), [0, 0]);
     }
   });
 
-  it('does not scale at weight decay 0 with lightly', () => {
+  it('decays without gradient and keeps zero weights with openSelfSup, which has no guard', () => {
+    // local = η ‖p‖ / (wd ‖p‖), so p ← p − lr η p.
+    expectClose(first({ dialect: 'openSelfSup' }, { weight: [3, 4], gradients: [[0, 0]] }), [2.9985, 3.998]);
+    expectClose(first({ dialect: 'openSelfSup' }, { weight: [0, 0], gradients: [[1, 2]] }), [0, 0]);
+  });
+
+  it('does not scale at weight decay 0 with lightly, but does with the others', () => {
     expectClose(first({ weightDecay: 0 }), [2.7, 3.6]);
+    for (const dialect of ['solo', 'openSelfSup', 'mocoV3'] as const) {
+      expectClose(first({ dialect, weightDecay: 0 }), [2.9985, 3.998]); // local = 0.001 · 5 / 1
+    }
   });
 
   it('refuses clipping with another dialect and unknown dialects', () => {

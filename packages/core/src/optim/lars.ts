@@ -13,7 +13,7 @@ export interface LarsOptions {
   dialect?: LarsDialect;
   /** μ in [0, 1]. Default 0.9. */
   momentum?: number;
-  /** L2 factor. ≥ 0; at 0 `lightly` and `solo` do not scale either. Default 1e-6 (SimCLR, BYOL, MoCo v3). */
+  /** L2 factor. ≥ 0; at 0 `lightly` does not scale either. Default 1e-6 (SimCLR, BYOL, MoCo v3). */
   weightDecay?: number;
   /** η > 0, share of the weight's norm that a step may move. Default 0.001; solo-learn's recipes use 0.02. */
   trust?: number;
@@ -37,11 +37,13 @@ const EPSILON = 1e-8;
 /**
  * Layer-wise adaptive rate scaling. With w = ‖p‖, γ = ‖g‖ of one weight:
  *
- * - `lightly`, `solo`: local = η·w/(γ + wd·w + 1e-8), v ← μv + local·(g + wd·p), p ← p − lr·v. If w or γ is 0: neither scaling nor decay.
+ * - `lightly`, `solo`: local = η·w/(γ + wd·w + 1e-8), v ← μv + local·(g + wd·p), p ← p − lr·v. If w or γ is 0: neither scaling nor
+ *   decay; with `lightly` also if wd is 0.
  * - `openSelfSup` (BYOL, RegionCL): local without the 1e-8, the rate inside the velocity: v ← μv + lr·local·(g + wd·p), p ← p − v.
- * - `mocoV3` (also SNCLR): local = η·w/‖g + wd·p‖, else as `lightly`, decay always.
+ *   No guard: a weight that is 0 never moves (local = 0), one without gradient decays by η.
+ * - `mocoV3` (also SNCLR): local = η·w/‖g + wd·p‖, 1 if either norm is 0, else as `lightly`, decay always.
  *
- * local = 1 where a norm is 0 (this also keeps `openSelfSup`, which has no guard, from 0/0). Excluded weights: momentum SGD.
+ * Excluded weights: momentum SGD.
  * Slots: `velocity/<path>`.
  *
  * @throws SslError `BAD_OPTION`. Source: You et al. 2017, arXiv 1708.03888; spec "hosts" section 1.
@@ -80,12 +82,14 @@ type Scaled = (weight: tf.Tensor, gradient: tf.Tensor, rate: tf.Scalar, settings
 
 /** Decayed and scaled gradient of one weight, by dialect. */
 const SCALED: Readonly<Record<LarsDialect, Scaled>> = {
-  lightly: (weight, gradient, _rate, settings) => guarded(weight, gradient, settings, (local) => local),
+  lightly: (weight, gradient, _rate, settings) =>
+    settings.weightDecay === 0 ? gradient : guarded(weight, gradient, settings, (local) => local),
   solo: (weight, gradient, rate, settings) =>
     guarded(weight, gradient, settings, (local) => (settings.clip ? tf.minimum(tf.div(local, rate), 1) : local)),
   openSelfSup: (weight, gradient, _rate, { weightDecay, trust }) => {
     const [w, g] = [norm(weight), norm(gradient)];
-    const local = ratio(tf.mul(w, trust), tf.add(g, tf.mul(w, weightDecay)), both(w, g));
+    const sum = tf.add(g, tf.mul(w, weightDecay));
+    const local = ratio(tf.mul(w, trust), sum, tf.greater(sum, 0)); // 0/0: nothing to move
     return tf.mul(addDecay(gradient, weightDecay, weight), local);
   },
   mocoV3: (weight, gradient, _rate, { weightDecay, trust }) => {
@@ -101,7 +105,6 @@ function guarded(
   { weightDecay, trust }: Settings,
   limit: (local: tf.Tensor) => tf.Tensor,
 ): tf.Tensor {
-  if (weightDecay === 0) return gradient;
   const [w, g] = [norm(weight), norm(gradient)];
   const local = limit(tf.div(tf.mul(w, trust), tf.add(tf.add(g, tf.mul(w, weightDecay)), EPSILON)));
   const moved = both(w, g);
