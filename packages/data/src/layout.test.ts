@@ -38,6 +38,19 @@ describe('layoutOf', () => {
     expect(plain(split, { split: 'all' })).toMatchObject({ labels: [0, 1, 0, 1, -1] });
   });
 
+  it('takes a folder train among other classes for a class', () => {
+    const classes = ['boat/1.jpg', 'bus/2.jpg', 'train/3.jpg'];
+    for (const options of [{}, { split: 'all' }]) {
+      expect(plain(classes, options)).toEqual({
+        files: classes,
+        labels: [0, 1, 2],
+        classNames: ['boat', 'bus', 'train'],
+      });
+    }
+    expect(plain(classes, { split: 'train' }).files).toEqual(['train/3.jpg']);
+    expect(plain(['raw/1.jpg', 'train/a/2.jpg']).files).toEqual(['train/a/2.jpg']);
+  });
+
   it('takes off folders that all files share, so that an archive of a folder reads as the folder', () => {
     const names = split.map((name) => `data/set/${name}`);
     expect(plain(names, { split: 'test' })).toMatchObject({ files: names.slice(2, 4), labels: [0, 1] });

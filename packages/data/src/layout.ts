@@ -27,6 +27,10 @@ const TEST = ['test', 'val', 'valid', 'validation'];
 const OTHER = ['unlabeled', 'unlabelled'];
 const SPLITS: ReadonlySet<string> = new Set([...TRAIN, ...TEST, ...OTHER]);
 
+/** A folder `train` among several, none of them another split, is a class: that of the vehicles. */
+const trainIsClass = (tops: ReadonlySet<string>): boolean =>
+  tops.size > 2 && ![...tops].some((folder) => folder === '' || (SPLITS.has(folder) && !TRAIN.includes(folder)));
+
 const top = (name: string): string => name.slice(0, Math.max(0, name.indexOf('/')));
 const below = (name: string): string => name.slice(name.indexOf('/') + 1);
 
@@ -70,11 +74,12 @@ function takeSplit(files: File[], split: string | undefined): File[] {
   const found = (wanted: readonly string[]) => wanted.find((folder) => tops.has(folder));
   const inside = (folder: string) =>
     files.filter(({ name }) => top(name) === folder).map((file) => ({ ...file, name: below(file.name) }));
+  if (split === 'all' && trainIsClass(tops)) return files;
   if (split === 'all')
     return files.map((file) => (SPLITS.has(top(file.name)) ? { ...file, name: below(file.name) } : file));
   const aliases = split === undefined || split === 'train' ? TRAIN : split === 'test' ? TEST : [split];
   const folder = found(aliases);
-  if (folder !== undefined) return inside(folder);
+  if (folder !== undefined && (split !== undefined || !trainIsClass(tops))) return inside(folder);
   if (split === undefined) return files;
   const known = [...tops].filter((t) => t !== '').sort();
   throw new DataError('DATA', `There is no split '${split}' in this data.`, {

@@ -1,15 +1,14 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isImageName } from '../decode.js';
 import { DataError, reason } from '../errors.js';
 import type { Container } from './container.js';
 import { openFolder } from './folder.js';
 import { isTarName, openTars } from './tar.js';
 
 /**
- * A folder of images, a tar archive, several archives, or a folder that holds archives (and no images beside them).
+ * A folder of images, a tar archive, several archives, or a folder that holds archives (and no images, not even in its sub-folders).
  *
- * @throws DataError `DATA` if there is nothing of the kind.
+ * @throws DataError `DATA` if there is nothing of the kind; `IO` if a folder cannot be read.
  */
 export async function openContainer(location: string | readonly string[]): Promise<Container> {
   const paths = typeof location === 'string' ? [location] : location;
@@ -22,11 +21,10 @@ export async function openContainer(location: string | readonly string[]): Promi
       'DATA',
       `Of several locations each must be a tar archive, but ${paths[kinds.indexOf('folder')]} is a folder.`,
     );
-  const names = (await readdir(paths[0]!)).sort();
-  const tars = names.filter(isTarName);
-  return tars.length > 0 && !names.some(isImageName)
-    ? openTars(tars.map((n) => join(paths[0]!, n)))
-    : openFolder(paths[0]!);
+  const folder = openFolder(paths[0]!);
+  if ((await folder.list()).length > 0) return folder;
+  const tars = (await readdir(paths[0]!)).filter(isTarName).sort();
+  return tars.length > 0 ? openTars(tars.map((name) => join(paths[0]!, name))) : folder;
 }
 
 async function kindOf(path: string): Promise<'folder' | 'tar'> {
