@@ -44,11 +44,20 @@ const given = (channels: number): Backbone => ({
 
 const step: ParityKinds[string] = async ({ inputs, params }, { run }) => {
   const { featureQuery, featureKey, heads, queue, queueDense } = inputs as Inputs;
-  const { temperature, lambda, pointerBefore } = params as Record<'temperature' | 'lambda' | 'pointerBefore', number>;
+  const {
+    temperature,
+    lambda,
+    pointerBefore = 0,
+  } = params as {
+    readonly temperature: number;
+    readonly lambda: number;
+    readonly pointerBefore?: number;
+  };
   const [queueRows, denseQueueRows] = [hostValues(queue), hostValues(queueDense)];
   const [size, dim] = queueRows.shape as unknown as [number, number];
   const query = hostValues(featureQuery);
-  const [batch, side, , channels] = query.shape as unknown as [number, number, number, number];
+  const [batch, height, width, channels] = query.shape as unknown as [number, number, number, number];
+  const cells = height * width;
   const hidden = (heads.globalB1 as readonly number[]).length;
   const sizes = { hidden, dim, queueSize: size };
   const host: Host<HostTensors, State> = densecl({
@@ -57,7 +66,7 @@ const step: ParityKinds[string] = async ({ inputs, params }, { run }) => {
     temperature,
     denseWeight: lambda,
   });
-  const state = host.init!(host.info({ batch, side }), Rng.create(0));
+  const state = host.init!(host.info({ batch, side: height }), Rng.create(0));
   state.queue!.assign(tf.tensor(queueRows.data, [size, dim]));
   state['queue/dense']!.assign(tf.tensor(denseQueueRows.data, [size, dim]));
   for (const name of ['queue/pointer', 'queue/dense/pointer']) state[name]!.assign(tf.scalar(pointerBefore, 'int32'));
@@ -93,7 +102,7 @@ const step: ParityKinds[string] = async ({ inputs, params }, { run }) => {
       host.commit!(fed);
       return {
         ...{ loss: value, lossGlobalWeighted: whole!, lossDenseWeighted: dense!, gradFeatureQuery: grads[0]! },
-        matchIndex: tf.mod(tf.reshape(match, [batch, side * side]), tf.scalar(side * side, 'int32')),
+        matchIndex: tf.mod(tf.reshape(match, [batch, cells]), tf.scalar(cells, 'int32')),
         ...Object.fromEntries(headNames.map((name, i) => [`gradHeads/${name}`, grads[i + 1]!])),
       };
     },

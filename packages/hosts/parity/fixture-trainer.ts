@@ -18,30 +18,35 @@ type Tensors = Readonly<Record<string, HostTensor>>;
 /** Names of the fixture's weights, and the trainer's for the same. */
 export type Names = Readonly<Record<string, string>>;
 
-const INPUTS = 6;
-const SIDE = 2; // 12 values an image, of which the first 6 are the fixture's
+/** Images have 3 channels: the smallest square ones that hold as many values as a row of the fixture. */
+const sideFor = (values: number): number => Math.ceil(Math.sqrt(values / 3));
 
-/** Linear 6 → c and ReLU: the fixtures' encoder `l`. Weights `kernel`, `bias`. */
-export function linearBackbone(channels: number): Backbone {
-  const layer = mlp(INPUTS, [{ width: channels, relu: true }]);
+/** Linear and ReLU over the first values of an image: the fixtures' encoder `l`. Weights `kernel`, `bias`. @param weight [inputs, channels]. */
+export function linearBackbone(weight: Nested): Backbone {
+  const [inputs, channels] = hostValues(weight).shape as unknown as [number, number];
+  const layer = mlp(inputs, [{ width: channels, relu: true }]);
   const inner = (name: string) => `layer0/${name}`;
   return {
-    ...{ name: 'linear', options: {}, channels, stride: SIDE },
+    ...{ name: 'linear', options: {}, channels, stride: sideFor(inputs) },
     grid: () => 1,
     specs: { kernel: layer.specs[inner('kernel')]!, bias: layer.specs[inner('bias')]! },
     apply: ({ kernel, bias }, images, pass) => {
-      const rows = tf.slice(tf.reshape(images, [images.shape[0], -1]) as tf.Tensor2D, [0, 0], [-1, INPUTS]);
+      const rows = tf.slice(tf.reshape(images, [images.shape[0], -1]) as tf.Tensor2D, [0, 0], [-1, inputs]);
       const pooled = layer.apply({ [inner('kernel')]: kernel!, [inner('bias')]: bias! }, rows, pass);
       return { map: tf.reshape(pooled, [-1, 1, 1, channels]), pooled };
     },
   };
 }
 
-export const imagesOf = (rows: readonly (readonly number[])[]): HostTensor =>
-  hostTensor(
-    [rows.length, SIDE, SIDE, 3],
-    rows.flatMap((row) => [...row, ...new Array<number>(SIDE * SIDE * 3 - INPUTS).fill(0)]),
+export function imagesOf(rows: readonly (readonly number[])[]): HostTensor {
+  const inputs = rows[0]!.length;
+  const side = sideFor(inputs);
+  const rest = new Array<number>(side * side * 3 - inputs).fill(0);
+  return hostTensor(
+    [rows.length, side, side, 3],
+    rows.flatMap((row) => [...row, ...rest]),
   );
+}
 
 /** The same optimiser, whose slots `gradient/<path>` keep the last gradients. */
 const keepingGradients = (inner: Optimizer): Optimizer => ({
@@ -66,13 +71,18 @@ interface Case {
   readonly names: Names;
   readonly state?: Tensors;
   readonly steps: readonly { readonly view1: HostTensor; readonly view2: HostTensor }[];
+  /** Length of the run that schedules see. Default: the steps given. */
+  readonly totalSteps?: number;
 }
 
 /** All steps through the trainer: losses, variables and outputs after the first step, variables at the end. */
-export async function train({ host, optimizer, weights, names, state = {}, steps }: Case, runtime: Runtime) {
-  const batch = steps[0]!.view1.shape[0]!;
+export async function train(
+  { host, optimizer, weights, names, state = {}, steps, totalSteps = steps.length }: Case,
+  runtime: Runtime,
+) {
+  const [batch, side] = steps[0]!.view1.shape as unknown as [number, number];
   const trainer = new Trainer({
-    ...{ host, batch, runtime, side: SIDE, epochs: 1, stepsPerEpoch: steps.length, seed: 0 },
+    ...{ host, batch, runtime, side, epochs: 1, stepsPerEpoch: totalSteps, seed: 0 },
     optimizer: keepingGradients(optimizer),
     schedule: () => optimizer.learningRate,
     recipes: [{ name: 'given', steps: [], mean: [0, 0, 0], std: [1, 1, 1] }],

@@ -85,12 +85,13 @@ interface NnclrNames {
 const nnclrStep =
   (contrast: 'rows' | 'ntXent', { support, projections, predictions }: NnclrNames): ParityKinds[string] =>
   async ({ inputs, params }, { run }) => {
-    const { temperature, pointerBefore } = params as { temperature: number; pointerBefore: number };
+    const { temperature, pointerBefore = 0 } = params as { temperature: number; pointerBefore?: number };
     const { [support]: stored, ...rows } = inputs as Record<string, Nested>;
     const supportRows = hostValues(stored!);
     const [size, dim] = supportRows.shape as unknown as [number, number];
     const host = nnclr({ backbone, dim, temperature, supportSize: size, contrast });
-    const state = host.init!(host.info({ batch: 4, side: 8 }), Rng.create(0));
+    const batch = (rows[projections[0]] as readonly Nested[]).length;
+    const state = host.init!(host.info({ batch, side: 8 }), Rng.create(0));
     state.support!.assign(tf.tensor(supportRows.data, [size, dim]));
     state['support/pointer']!.assign(tf.scalar(pointerBefore, 'int32'));
     const online = pairs(projections, predictions);
@@ -114,10 +115,10 @@ const nnclrStep =
   };
 
 export const kinds: ParityKinds = {
-  'hosts/mocov3_t': mocoV3Loss,
+  'hosts/mocov3': mocoV3Loss,
   'hosts/simsiam': simsiamLoss,
   'hosts/byol': byolLoss,
-  'hosts/nnclr_t': nnclrStep('rows', { support: 'queue', projections: ['z1', 'z2'], predictions: ['p1', 'p2'] }),
+  'hosts/nnclr': nnclrStep('rows', { support: 'queue', projections: ['z1', 'z2'], predictions: ['p1', 'p2'] }),
   'hosts/nnclr_lightly': nnclrStep('ntXent', {
     support: 'bank',
     projections: ['z0', 'z1'],

@@ -26,18 +26,19 @@ const sgdOf = ({ lr, sgdMomentum, weightDecay }: Readonly<Record<string, number>
 
 const mocoV2: ParityAdapter = async (fixture, { runtime }) => {
   const { encoder, queue } = fixture.inputs as { encoder: Values; queue: Nested };
-  const { temperature, momentum, K, ...rest } = paramsOf(fixture);
+  const { temperature, momentum, ...rest } = paramsOf(fixture);
+  const rows = hostValues(queue);
   const names = {
     ...layer('l', 'backbone'),
     ...layer('fc.0', 'projector/layer0'),
     ...layer('fc.2', 'projector/layer1'),
   };
   const host = moco({
-    backbone: linearBackbone(widthOf(encoder, 'l.bias')),
-    dim: widthOf(encoder, 'fc.2.bias'),
-    ...{ temperature: temperature!, queueSize: K!, momentum: { base: momentum!, kind: 'constant' } },
+    backbone: linearBackbone(encoder['l.weight']!),
+    ...{ hidden: widthOf(encoder, 'fc.0.bias'), dim: widthOf(encoder, 'fc.2.bias'), queueSize: rows.shape[0]! },
+    ...{ temperature: temperature!, momentum: { base: momentum!, kind: 'constant' } },
   });
-  const state = { queue: hostValues(queue) };
+  const state = { queue: rows };
   const { losses, last, read } = await train(
     { host, optimizer: sgdOf(rest), weights: encoder, names, state, steps: batches(fixture, 'xq', 'xk') },
     runtime,
@@ -74,8 +75,8 @@ const simsiamSteps: ParityAdapter = async (fixture, { runtime }) => {
   const { params: weights } = fixture.inputs as { params: Values };
   const { dim, predDim, ...rest } = paramsOf(fixture);
   const host = simsiam({
-    backbone: linearBackbone(widthOf(weights, 'encoder.l.bias')),
-    ...{ dim: dim!, predictorHidden: predDim! },
+    backbone: linearBackbone(weights['encoder.l.weight']!),
+    ...{ hidden: widthOf(weights, 'encoder.fc.1.bias'), dim: dim!, predictorHidden: predDim! },
   });
   const observed: typeof host = {
     ...host,
@@ -113,14 +114,19 @@ const withPrefix = (prefix: string, values: Readonly<Record<string, unknown>>) =
 
 const byolSteps: ParityAdapter = async (fixture, { runtime }) => {
   const { model, head, predictor } = (fixture.inputs as { params: Readonly<Record<string, Values>> }).params;
-  const { baseMomentum, totalSteps, ...rest } = paramsOf(fixture);
+  const steps = batches(fixture, 'x1', 'x2');
+  const { baseMomentum, totalSteps = steps.length, ...rest } = paramsOf(fixture);
   const momentum = { base: baseMomentum!, final: 1, kind: 'cosine' } as const;
-  const sizes = { hidden: widthOf(head!, '0.bias'), dim: widthOf(head!, '3.bias') };
-  const host = byol({ backbone: linearBackbone(widthOf(model!, 'l.bias')), ...sizes, momentum });
+  const sizes = {
+    hidden: widthOf(head!, '0.bias'),
+    predictorHidden: widthOf(predictor!, '0.bias'),
+    dim: widthOf(head!, '3.bias'),
+  };
+  const host = byol({ backbone: linearBackbone(model!['l.weight']!), ...sizes, momentum });
   const [l, g, h] = [layer('l', 'backbone'), sequential('projector'), sequential('predictor')];
   const { losses, last, read } = await train(
     {
-      ...{ host, optimizer: sgdOf(rest), steps: batches(fixture, 'x1', 'x2') },
+      ...{ host, optimizer: sgdOf(rest), steps, totalSteps },
       weights: Object.assign(
         {},
         ...[withPrefix('l', model!), withPrefix('g', head!), withPrefix('h', predictor!)],
@@ -130,9 +136,7 @@ const byolSteps: ParityAdapter = async (fixture, { runtime }) => {
     runtime,
   );
   const schedule = momentumSchedule(momentum);
-  const momentumPerStep = Array.from({ length: totalSteps! }, (_, step) =>
-    schedule({ step, epoch: 1, epochs: 1, stepsPerEpoch: totalSteps! }),
-  );
+  const momentumPerStep = steps.map((_, step) => schedule({ step, epoch: 1, epochs: 1, stepsPerEpoch: totalSteps }));
   // The host moves its target when the next step begins; the fixture's last move has no next step.
   const m = momentumPerStep.at(-1)!;
   const target = Object.fromEntries(
@@ -173,7 +177,7 @@ const mocoV3AdamW: ParityAdapter = async (fixture, { runtime }) => {
   const { base, predictor } = (fixture.inputs as { params: Readonly<Record<string, Values>> }).params;
   const { temperature, momentum, lr, weightDecay } = paramsOf(fixture);
   const host = mocoV3({
-    backbone: linearBackbone(widthOf(base!, 'l.bias')),
+    backbone: linearBackbone(base!['l.weight']!),
     ...{
       hidden: widthOf(base!, 'fc.1.bias'),
       dim: (base!['fc.3.weight'] as readonly (readonly number[])[])[0]!.length,
