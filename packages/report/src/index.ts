@@ -1,3 +1,10 @@
 export { ReportError, type ReportErrorCode } from './errors.js';
+export { MOST_RUNS, type ReportOptions, renderReport } from './html/page.js';
+export type { Neighbour, RunPictures } from './html/pictures.js';
+export type { Picture } from './html/png.js';
+export type { PlaneMap } from './plots/scatter.js';
 export { type NpyArray, readNpy } from './record/npy.js';
 export { type RecordedArray, RecordLog, type StepRecord } from './record/record-log.js';
+export { type FoundRun, findRuns } from './run/find-runs.js';
+export { type Run, RunReader, type RunState, readRun } from './run/run-reader.js';
+export { type Verdict, type VerdictKind, verdictOf } from './run/verdict.js';

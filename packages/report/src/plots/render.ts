@@ -1,0 +1,34 @@
+import * as Plot from '@observablehq/plot';
+import { parseHTML } from 'linkedom';
+import { Markup } from '../html/html.js';
+
+export const WIDTH = 400;
+export const HEIGHT = 240;
+
+/**
+ * Draws a plot to SVG markup, without a browser. Colours come from the page (`currentColor`, `var(--run-1)`, …), so that it follows the
+ * reader's theme; there are no style elements or attributes, so that a strict content policy can forbid them.
+ */
+export function render(options: Plot.PlotOptions, label: string): Markup {
+  const { document } = parseHTML('<!doctype html><html><body></body></html>');
+  const svg = Plot.plot({
+    width: WIDTH,
+    height: HEIGHT,
+    marginLeft: 52,
+    marginBottom: 42,
+    className: 'plot',
+    ariaLabel: label,
+    ...options,
+    document: document as unknown as Document,
+  });
+  svg.querySelector('style')?.remove();
+  svg.setAttribute('role', 'img');
+  return new Markup(String((svg as unknown as { outerHTML: string }).outerHTML));
+}
+
+/** A position in the list of compared runs as colour and dashes: told apart by either. */
+export const strokeOf = (index: number) => ({
+  stroke: `var(--run-${(index % 8) + 1})`,
+  strokeDasharray: DASHES[index % 8]!,
+});
+const DASHES = ['none', '6 3', '2 2', '8 3 2 3', '1 3', '10 3', '4 2 1 2', '3 5'];
