@@ -1,6 +1,7 @@
 import { eagerRuntime, type Runtime, SslError } from '@contrastive/core';
 import { compiledRuntime, loadTensorFlow, selectBackend, useWasmBackend } from '@contrastive/engine';
 import type { RunConfig } from './config.js';
+import { oneLine } from './exit.js';
 
 /** What a run computes with. */
 export interface Backend {
@@ -39,5 +40,5 @@ async function choose(backend: RunConfig['backend'], threads: number | undefined
   if (backend === 'tensorflow') return { tensorflow: await loadTensorFlow({ threads }), notice: undefined };
   const selected = await selectBackend({ threads });
   if (selected.backend === 'tensorflow') return { tensorflow: selected.tensorflow, notice: undefined };
-  return { tensorflow: undefined, notice: `Using the slower wasm backend: ${selected.reason.replaceAll('\n', ' ')}` };
+  return { tensorflow: undefined, notice: `Using the slower wasm backend: ${oneLine(selected.reason)}` };
 }

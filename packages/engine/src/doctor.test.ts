@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { doctor, parseCpuFlags } from './doctor.js';
 
 test('the flags of x86 and ARM processors are understood', () => {
@@ -24,4 +24,14 @@ test('the report names the backend and has a remedy for every problem', async ()
   if (report.tensorflow === undefined)
     expect(report.findings.map((f) => f.remedy).join()).toContain('contrastive setup');
   else expect(report.tensorflow.devices.length).toBeGreaterThan(0);
+});
+
+test('a variable that names no library is a finding, whatever else is found', async () => {
+  vi.stubEnv('CONTRASTIVE_TENSORFLOW', '/nowhere');
+  try {
+    const { findings } = await doctor();
+    expect(findings.map(({ problem }) => problem).join()).toContain('no TensorFlow library in /nowhere');
+  } finally {
+    vi.unstubAllEnvs();
+  }
 });

@@ -4,7 +4,7 @@ import { arch, availableParallelism, cpus, freemem, platform, totalmem } from 'n
 import { promisify } from 'node:util';
 import { describeError, SslError } from '@contrastive/core';
 import type { Device } from './eager/context.js';
-import { type LibraryLocation, type MissingLibrary, searchLibrary } from './library/locate.js';
+import { LIBRARY_VARIABLE, type LibraryLocation, type MissingLibrary, searchLibrary } from './library/locate.js';
 import { findPip } from './library/pip.js';
 import { loadTensorFlow } from './load.js';
 
@@ -59,6 +59,13 @@ export async function doctor(): Promise<DoctorReport> {
       remedy: "Use precision 'f32', which is faster here.",
     });
   }
+  const { missing } = searchLibrary();
+  if (process.env[LIBRARY_VARIABLE] && missing.some(({ source }) => source === LIBRARY_VARIABLE)) {
+    findings.push({
+      problem: `${LIBRARY_VARIABLE} is set, but there is no TensorFlow library in ${process.env[LIBRARY_VARIABLE]}.`,
+      remedy: 'Correct it, or unset it.',
+    });
+  }
   const { isUsingGpuDevice = false } = tensorflow ?? {};
   if (!isUsingGpuDevice && (await hasNvidiaDriver())) {
     findings.push({
@@ -73,7 +80,7 @@ export async function doctor(): Promise<DoctorReport> {
     memory: { totalBytes: totalmem(), freeBytes: freemem() },
     backend: tensorflow === undefined ? 'wasm' : 'tensorflow',
     tensorflow,
-    missing: searchLibrary().missing,
+    missing,
     pip: pip?.version,
     findings,
   };

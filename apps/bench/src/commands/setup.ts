@@ -2,6 +2,7 @@ import { describeError } from '@contrastive/core';
 import { findLibrary, type SetupProgress, setup } from '@contrastive/engine';
 import { Command, Option } from 'commander';
 import type { Context } from '../cli.js';
+import { oneLine } from '../exit.js';
 
 interface Flags {
   readonly variant: 'cpu' | 'cuda';
@@ -20,9 +21,7 @@ export function setupCommand(context: Context): Command {
       } catch (error) {
         // Everything works without it, only slower: say so in one line, with the remedy.
         if (json) throw error;
-        console.error(
-          `Without TensorFlow the slower wasm backend is used. ${describeError(error).replaceAll('\n', ' ')}`,
-        );
+        console.error(`Without TensorFlow the slower wasm backend is used. ${oneLine(describeError(error))}`);
         context.exitCode = 3;
       }
     });

@@ -98,8 +98,9 @@ async function obtainWheel({ wheel, downloads, report, signal }: Installation): 
   const earlier = await wheelIn(downloads);
   if (earlier !== undefined && (await sha256(earlier, signal)) === wheel.sha256) return earlier;
   if (earlier !== undefined) await rm(earlier);
+  const pip = await requirePip();
   report({ phase: 'download' });
-  await downloadWheel(await requirePip(), wheel, downloads, signal);
+  await downloadWheel(pip, wheel, downloads, signal);
   report({ phase: 'verify' });
   const archive = await wheelIn(downloads);
   const sum = archive && (await sha256(archive, signal));
