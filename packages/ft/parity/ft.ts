@@ -30,10 +30,9 @@ interface Inputs {
 interface Params {
   readonly temperature: number;
   readonly target: 'none' | 'pos' | 'neg' | 'posneg';
-  readonly positive: 'extrapolate' | null;
-  readonly postNorm: 'off' | 'pos';
+  readonly postNorm?: 'off' | 'pos' | 'neg' | 'all';
   readonly transform: boolean;
-  readonly pointerBefore: number;
+  readonly pointerBefore?: number;
 }
 
 const matrix = (rows: Rows): HostTensor => hostTensor<tf.Rank.R2>([rows.length, rows[0]!.length], rows.flat());
@@ -44,7 +43,7 @@ const mocoStep: ParityAdapter = async (fixture, { run }) => {
   const inputs = fixture.inputs as Inputs;
   const params = fixture.params as Params;
   const { draws, order } = drawsOf(inputs);
-  const ring = ringOf(inputs.queue, params.pointerBefore);
+  const ring = ringOf(inputs.queue, params.pointerBefore ?? 0);
   const given = { q: matrix(inputs.q), k: matrix(inputs.k), ...draws };
   const step = (on: Tensors): Tensors => {
     const drawn = Object.fromEntries(Object.keys(draws).map((name) => [name, on[name]!])) as OnDevice<FtDraws>;
@@ -87,7 +86,7 @@ function score(p: Params, q: tf.Tensor2D, k: tf.Tensor2D, ring: Ring, draws: OnD
     objective: softmax,
   };
   const hostTerms: readonly Term[] = [{ name: 'global', weight: 1, comparisons: [host] }];
-  const options: FtOptions = p.target === 'none' ? {} : { target: p.target, postNorm: p.postNorm };
+  const options: FtOptions = p.target === 'none' ? {} : { target: p.target, postNorm: p.postNorm ?? 'off' };
   const io = { hostTerms, draws, features: {}, phase: p.transform ? 'on' : 'off' } as unknown as StepIo & {
     draws: OnDevice<FtDraws>;
     features: Tensors;
@@ -119,9 +118,8 @@ const scoreSummary: ParityAdapter = async (fixture: Fixture, { run }) => {
 };
 
 export const kinds: ParityKinds = {
-  'ft/moco_baseline': mocoStep,
-  'ft/pos_elementwise': mocoStep,
-  'ft/neg_elementwise': mocoStep,
-  'ft/posneg_': mocoStep,
+  'ft/moco_': mocoStep,
+  'ft/pos': mocoStep,
+  'ft/neg': mocoStep,
   'ft/score_summary': scoreSummary,
 };

@@ -13,6 +13,22 @@ import {
   type ViewName,
 } from '@contrastive/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { type RecoOptions, reco } from '../src/index.js';
+
+/**
+ * ReCo with given weights of its terms. References report a term also where its weight is 0, which the plug-in then leaves out: so it
+ * is made with weight 1, and `edit` puts the given one in its place.
+ */
+export function weightedReco(options: RecoOptions & { readonly lambda1: number; readonly lambda2: number }) {
+  const { lambda1, lambda2 } = options;
+  const plugin = reco({ ...options, lambda1: lambda1 || 1, lambda2: lambda2 || 1 });
+  const weights: Readonly<Record<string, number>> = { relation: lambda1, interpolation: lambda2 };
+  return {
+    ...plugin,
+    edit: (terms: readonly Term[], io: Io): readonly Term[] =>
+      plugin.edit!(terms, io).map((term) => ({ ...term, weight: weights[term.name] ?? term.weight })),
+  };
+}
 
 /** Encoder outputs of one step over MoCo v2, and its queue. */
 export interface FeatureStep {

@@ -1,16 +1,8 @@
 import { enqueue, type HostTensor, hostTensor, type Ring, scoreTerms, type Tensors } from '@contrastive/core';
 import type { ParityAdapter } from '@contrastive/testing';
 import * as tf from '@tensorflow/tfjs-core';
-import {
-  boxShares,
-  cutBox,
-  type InterpolationTensors,
-  interpolation,
-  keptArea,
-  mixImages,
-  reco,
-} from '../src/index.js';
-import { featureIo } from './feature-step.js';
+import { boxShares, cutBox, type InterpolationTensors, interpolation, keptArea, mixImages } from '../src/index.js';
+import { featureIo, weightedReco } from './feature-step.js';
 import { train } from './train.js';
 
 type Matrix = readonly (readonly number[])[];
@@ -74,7 +66,7 @@ interface FeatureParams extends BoxDraw {
   readonly lambda2: number;
   readonly height: number;
   readonly width: number;
-  readonly pointerBefore: number;
+  readonly pointerBefore?: number;
 }
 
 const ringOf = (rows: Matrix, pointer: number): Ring => ({
@@ -86,13 +78,14 @@ const ringOf = (rows: Matrix, pointer: number): Ring => ({
 const features: ParityAdapter = async ({ inputs, params }, context) => {
   const { qRaw, qMixRaw, kRaw, kWeakRaw, queue, queueWeak, pi } = inputs as FeatureInputs;
   const p = params as FeatureParams;
-  const plugin = reco({
+  const plugin = weightedReco({
     lambda1: p.lambda1,
     lambda2: p.lambda2,
     studentTemperature: p.tauStudent,
     teacherTemperature: p.tauTeacher,
   });
-  const [keys, bank] = [ringOf(queue, p.pointerBefore), ringOf(queueWeak, p.pointerBefore)];
+  const { pointerBefore = 0 } = p;
+  const [keys, bank] = [ringOf(queue, pointerBefore), ringOf(queueWeak, pointerBefore)];
   const draws = interpolation(pi, [boxShares(boxOf(p, p.height, p.width), p.height, p.width)]);
 
   const step = (given: Tensors, query: tf.Tensor, mixed: tf.Tensor, areUnit: boolean) => {
@@ -104,7 +97,7 @@ const features: ParityAdapter = async ({ inputs, params }, context) => {
     const state = { bank: bank.rows, bankPointer: bank.pointer };
     const io = featureIo({ ...rows, temperature: p.temperature, areUnit }, given, state);
     const full = { ...io, features: plugin.encode!(io) };
-    return { io: full, ...scoreTerms(plugin.edit!(io.hostTerms, full)) };
+    return { io: full, ...scoreTerms(plugin.edit(io.hostTerms, full)) };
   };
 
   const outputs = await context.run(
@@ -162,5 +155,5 @@ export const kinds: Readonly<Record<string, ParityAdapter>> = {
   'reco/boxes': boxes,
   'reco/interp_image': images,
   'reco/step_features': features,
-  'reco/train_two_steps': train,
+  'reco/train': train,
 };

@@ -13,7 +13,8 @@ import {
 import { moco } from '@contrastive/hosts';
 import type { ParityAdapter } from '@contrastive/testing';
 import * as tf from '@tensorflow/tfjs-core';
-import { boxShares, cutBox, interpolation, reco } from '../src/index.js';
+import { boxShares, cutBox, interpolation } from '../src/index.js';
+import { weightedReco } from './feature-step.js';
 
 type Matrix = readonly (readonly number[])[];
 type Images = readonly (readonly Matrix[])[];
@@ -51,14 +52,21 @@ interface Params {
 const matrix = (values: Matrix): HostTensor => hostTensor([values.length, values[0]!.length], values.flat());
 const vector = (values: readonly number[]): HostTensor => hostTensor([values.length], values);
 
-/** Images of a trainer have three channels; these have two, so an empty one is added. */
-const images = (v: Images): HostTensor => {
-  const rows = v.flatMap((image) => image.flat());
+/** Height, width and channels of the fixture's images, at most 3. */
+type Size = readonly [height: number, width: number, channels: number];
+const sizeOf = (v: Images): Size => [v[0]!.length, v[0]![0]!.length, v[0]![0]![0]!.length];
+const sideOf = ([height, width]: Size): number => Math.max(height, width);
+
+/** Images of a trainer are square and have three channels; zeros fill these up. */
+function images(v: Images): HostTensor {
+  const side = sideOf(sizeOf(v));
+  const places = Array.from({ length: side }, (_, i) => i);
+  const pixel = (image: Matrix | undefined, x: number) => [0, 1, 2].map((c) => image?.[x]?.[c] ?? 0);
   return hostTensor(
-    [v.length, v[0]!.length, v[0]!.length, 3],
-    rows.flatMap((pixel) => [pixel[0]!, pixel[1]!, 0]),
+    [v.length, side, side, 3],
+    v.flatMap((image) => places.flatMap((y) => places.flatMap((x) => pixel(image[y], x)))),
   );
-};
+}
 
 const dense = (inputs: number, outputs: number, activate: (x: tf.Tensor2D) => tf.Tensor2D): Module => ({
   specs: {
@@ -68,20 +76,20 @@ const dense = (inputs: number, outputs: number, activate: (x: tf.Tensor2D) => tf
   apply: ({ kernel, bias }, x) => activate(tf.add(tf.matMul(x, kernel as unknown as tf.Tensor2D), bias!)),
 });
 
-/** Flatten the first two channels (height, width, channel), Linear, ReLU. */
-function flatBackbone(side: number, channels: number): Backbone {
-  const layer = dense(side * side * 2, channels, (x) => tf.relu(x));
+/** Flatten what is the fixture's (height, width, channel), Linear, ReLU. */
+function flatBackbone(size: Size, channels: number): Backbone {
+  const layer = dense(size[0] * size[1] * size[2], channels, (x) => tf.relu(x));
   return {
     name: 'flat',
     options: {},
     channels,
-    stride: side,
+    stride: sideOf(size),
     grid: () => 1,
     specs: layer.specs,
     apply: (weights, x, pass) => {
       const n = x.shape[0];
-      const two = tf.slice(x, [0, 0, 0, 0], [n, side, side, 2]);
-      const pooled = layer.apply(weights, tf.reshape(two, [n, -1]) as tf.Tensor2D, pass);
+      const own = tf.slice(x, [0, 0, 0, 0], [n, ...size]);
+      const pooled = layer.apply(weights, tf.reshape(own, [n, -1]) as tf.Tensor2D, pass);
       return { map: tf.reshape(pooled, [n, 1, 1, channels]), pooled };
     },
   };
@@ -113,9 +121,13 @@ const weightsUnder = (values: (path: string) => unknown) => ({
 });
 
 function createTrainer({ w1, b1, queue, b2, steps }: Inputs, p: Params, runtime: Runtime): Trainer {
-  const [n, side] = [steps[0]!.xq.length, steps[0]!.xq[0]!.length];
+  const n = steps[0]!.xq.length;
+  const size = sizeOf(steps[0]!.xq);
+  const [height, width] = size;
+  const side = sideOf(size);
+  const filledUp = (shares: readonly number[]) => [...shares, ...new Array<number>(side - shares.length).fill(0)];
   const recipe: ViewRecipe = { name: 'given', steps: [], mean: [0, 0, 0], std: [1, 1, 1] };
-  const plugin = reco({
+  const plugin = weightedReco({
     lambda1: p.lambda1,
     lambda2: p.lambda2,
     studentTemperature: p.tauStudent,
@@ -123,7 +135,7 @@ function createTrainer({ w1, b1, queue, b2, steps }: Inputs, p: Params, runtime:
   });
   return new Trainer({
     host: moco({
-      backbone: flatBackbone(side, b1.length),
+      backbone: flatBackbone(size, b1.length),
       projector: dense(w1[0]!.length, b2.length, (x) => x),
       dim: b2.length,
       queueSize: queue.length,
@@ -135,8 +147,9 @@ function createTrainer({ w1, b1, queue, b2, steps }: Inputs, p: Params, runtime:
         ...plugin,
         draw: (_rng, { step }) => {
           const { lam0, cy, cx, pi } = steps[step]!;
-          const box = cutBox({ height: side, width: side, lambda: lam0, centerY: cy, centerX: cx });
-          return interpolation(pi, [boxShares(box, side, side)]);
+          const box = cutBox({ height, width, lambda: lam0, centerY: cy, centerX: cx });
+          const { lambda, rows, columns } = boxShares(box, height, width);
+          return interpolation(pi, [{ lambda, rows: filledUp(rows), columns: filledUp(columns) }]);
         },
       },
     ],
