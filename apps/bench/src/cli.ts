@@ -1,11 +1,13 @@
 import { SslError } from '@contrastive/core';
 import { Command, CommanderError } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
+import { benchCommand } from './commands/bench.js';
 import { benchStepCommand } from './commands/bench-step.js';
 import { doctorCommand } from './commands/doctor.js';
 import { evaluateCommand } from './commands/evaluate.js';
 import { pretrainCommand } from './commands/pretrain.js';
 import { quickstartCommand } from './commands/quickstart.js';
+import { reportCommand } from './commands/report.js';
 import { setupCommand } from './commands/setup.js';
 import { reportError } from './exit.js';
 
@@ -29,6 +31,8 @@ export async function main(args: readonly string[]): Promise<number> {
     doctorCommand,
     pretrainCommand,
     evaluateCommand,
+    benchCommand,
+    reportCommand,
     quickstartCommand,
     benchStepCommand,
   ]) {

@@ -10,6 +10,7 @@ const SPECTRUM_ROWS = 128;
  * numbers. Of view 1, un-normalised for `pooled` (the encoder's output), unit for `embedding` (what the loss compares):
  *
  * - `<rows>/std`: mean over channels of the deviation of unit rows; healthy near 1/√d, 0 when all images have one feature.
+ * - `<rows>/spread`: std·√d, so that 1 is a uniform cloud whatever d is.
  * - `<rows>/uniformity`: ln mean over i ≠ j of exp(−2‖uᵢ − uⱼ‖²); 0 is collapse, about −4 a uniform cloud in many dimensions.
  * - `<rows>/gram`: the smaller of covariance and Gram matrix of at most 128 centred rows, for {@link spectrumOf}.
  * - `alignment`: mean of 2 − 2·cos over the anchors and their positives of the first comparison, where there is one positive each.
@@ -46,12 +47,13 @@ const distance = (a: tf.Tensor2D, b: tf.Tensor): tf.Scalar =>
   tf.mean(tf.sub(2, tf.mul(2, tf.sum(tf.mul(unit(a), unit(b as tf.Tensor2D)), 1)))) as tf.Scalar;
 
 function spread(rows: tf.Tensor2D): Tensors {
-  const [n] = rows.shape;
+  const [n, d] = rows.shape;
   const u = unit(rows);
   // ‖u − v‖² = 2 − 2·cos; the n pairs of a row with itself add exp(0) each.
   const potential = tf.sum(tf.exp(tf.sub(tf.mul(4, tf.matMul(u, u, false, true)), 4)));
   const uniformity = tf.log(tf.maximum(tf.div(tf.sub(potential, n), n * (n - 1)), 1e-30));
-  return { std: tf.mean(tf.sqrt(tf.moments(u, 0).variance)), uniformity, gram: gramOf(rows) };
+  const std = tf.mean(tf.sqrt(tf.moments(u, 0).variance));
+  return { std, spread: tf.mul(std, Math.sqrt(d)), uniformity, gram: gramOf(rows) };
 }
 
 function gramOf(rows: tf.Tensor2D): tf.Tensor2D {
