@@ -51,6 +51,12 @@ describe('openImages', () => {
     await expect(set.read(2)).rejects.toThrow('ids go from 0 to 1');
   });
 
+  it('announces no cache for a split that does not exist', async () => {
+    await put({ '1.png': await png(1) });
+    await expect(open({ split: 'test' })).rejects.toMatchObject({ code: 'DATA' });
+    expect(messages).toEqual([]);
+  });
+
   it('holds images of different sizes', async () => {
     await put({ '1.png': await png(1, 8, 6), '2.png': await png(2, 5, 9) });
     const set = await open();

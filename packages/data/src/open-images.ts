@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { homedir, totalmem } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
-import { buildCache, checkSkipped } from './cache/build.js';
+import { type BuildPlan, buildCache, checkSkipped } from './cache/build.js';
 import { type SkippedImage, type Storage, sha256 } from './cache/format.js';
 import { withLock } from './cache/lock.js';
 import { MISSING, type OpenCache, openCache } from './cache/open.js';
@@ -11,7 +11,7 @@ import { openContainer } from './containers/open.js';
 import { DECODER, type DecodeOptions, decodeImage, type RgbImage } from './decode.js';
 import { DataError } from './errors.js';
 import { readLabelsCsv } from './labels-csv.js';
-import { layoutOf } from './layout.js';
+import { type Layout, layoutOf } from './layout.js';
 
 /** The options of `openImages`. */
 export interface OpenOptions {
@@ -158,33 +158,33 @@ async function openOrBuild(
   return withLock(`${folder}.lock`, onWait, async () => {
     const again = await tryOpen();
     if (typeof again !== 'string') return again;
+    const layout = await chooseImages(container, options);
     say(
       again === MISSING
         ? `Building the image cache ${folder}.`
         : `The image cache ${folder} is ${again}; building it anew.`,
     );
-    await build(folder, container, source, decode, { ...options, memoryBytes });
+    await build(folder, { container, layout, decode, source, memoryBytes }, options);
     return openCache(folder, source, memoryBytes);
   });
+}
+
+async function chooseImages(container: Container, { split, root, labels = 'folders' }: OpenOptions): Promise<Layout> {
+  const rows = typeof labels === 'object' ? await readLabelsCsv(labels.csv) : labels === 'none' ? null : undefined;
+  return layoutOf(await container.list(), { split, root, rows });
 }
 
 /** Builds beside the final place and moves the result there, so that a half-written cache never has the final name. */
 async function build(
   folder: string,
-  container: Container,
-  source: string,
-  decode: DecodeOptions,
-  options: OpenOptions & { readonly memoryBytes: number },
+  parts: Pick<BuildPlan, 'container' | 'layout' | 'decode' | 'source' | 'memoryBytes'>,
+  { maxSkipped = MAX_SKIPPED, onProgress }: OpenOptions,
 ): Promise<void> {
-  const { labels = 'folders', memoryBytes, maxSkipped = MAX_SKIPPED } = options;
-  const rows = typeof labels === 'object' ? await readLabelsCsv(labels.csv) : labels === 'none' ? null : undefined;
-  const layout = layoutOf(await container.list(), { split: options.split, root: options.root, rows });
   await removeDrafts(folder);
   const draft = `${folder}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
   await mkdir(draft).catch(cannotWrite);
   try {
-    const plan = { container, layout, decode, memoryBytes, maxSkipped, source, onProgress: options.onProgress };
-    await buildCache(draft, plan);
+    await buildCache(draft, { ...parts, maxSkipped, onProgress });
     await rm(folder, { recursive: true, force: true });
     await rename(draft, folder);
     await syncFolder(dirname(folder));
