@@ -82,6 +82,12 @@ describe('createProgress', () => {
     expect(written.join('')).not.toContain('\x1b');
   });
 
+  it('keeps a message on one line, whatever a file is called', () => {
+    const { stream, written } = fakeStream(false);
+    createProgress(stream).message('  a\nb\u001b[2J.jpg: empty');
+    expect(written).toEqual(['  a\\nb\\u001b[2J.jpg: empty\n']);
+  });
+
   it('takes a terminal that cannot move its cursor for a plain file', () => {
     vi.stubEnv('TERM', 'dumb');
     const { stream, written } = fakeStream(true);

@@ -55,12 +55,15 @@ export interface ProgressOutput {
   update(progress: Progress): void;
   /** The epoch is over: leaves a line that stays. */
   epoch(progress: Progress): void;
-  /** A line of its own, for messages. */
+  /** A line of its own, for messages; control characters in it are escaped. */
   message(text: string): void;
   /** A passing state before training, for example how much of a cache is built; as often as `update`. */
   status(text: string): void;
   end(): void;
 }
+
+/** File names may hold line breaks and what else moves a cursor: shown as JavaScript writes them. */
+const printable = (text: string): string => text.replace(/\p{Cc}/gu, (control) => JSON.stringify(control).slice(1, -1));
 
 /** Milliseconds between two lines. */
 const TERMINAL_EVERY = 100;
@@ -82,7 +85,7 @@ export function createProgress(stream: NodeJS.WriteStream, now: () => number = D
   };
   const line = (text: string) => {
     clear();
-    stream.write(`${text}\n`);
+    stream.write(`${printable(text)}\n`);
     last = terminal ? last : now();
   };
   const passing = (text: () => string) => {
