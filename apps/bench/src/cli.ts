@@ -9,6 +9,7 @@ import { pretrainCommand } from './commands/pretrain.js';
 import { quickstartCommand } from './commands/quickstart.js';
 import { reportCommand } from './commands/report.js';
 import { setupCommand } from './commands/setup.js';
+import { watchCommand } from './commands/watch.js';
 import { reportError } from './exit.js';
 
 /** Where a command leaves its exit code, if that is not 0. */
@@ -33,6 +34,7 @@ export async function main(args: readonly string[]): Promise<number> {
     evaluateCommand,
     benchCommand,
     reportCommand,
+    watchCommand,
     quickstartCommand,
     benchStepCommand,
   ]) {

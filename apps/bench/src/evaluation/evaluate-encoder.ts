@@ -6,9 +6,9 @@ import { FeatureCache } from './feature-cache.js';
 import type { EvaluationSets } from './open-sets.js';
 import { pixelSubject } from './pixel-pca.js';
 import { type ProtocolContext, protocolOf, type RequestedProtocol } from './protocols.js';
-import type { ResultRow } from './result.js';
+import { accuracyRows, type ResultRow } from './result.js';
 import { encoderSubject, type Subject, untrained } from './subject.js';
-import { trainOn } from './trained.js';
+import { scoreOn, trainOn } from './trained.js';
 
 /** What a trained encoder is compared with (spec "evaluation" section 10). */
 export const BASELINES = ['random', 'pixels', 'supervised'] as const;
@@ -95,8 +95,11 @@ async function supervised(options: EvaluateOptions, protocols: readonly Requeste
   try {
     const weights = await network.encoder();
     const name = `supervised, ${supervisedEpochs ?? recipe.epochs} epochs`;
+    const own = accuracyRows('supervised training, own head', await scoreOn(network, encoder, sets.test), 'last epoch');
+    const rows: ResultRow[] = own.map((row) => ({ encoder: name, protocol: 'supervised', ...row }));
+    options.onRows?.(rows);
     const subject = networkSubject(options, name, { ...encoder, weights, path: name }, undefined);
-    return await evaluateSubject(options, protocols, subject);
+    return [...rows, ...(await evaluateSubject(options, protocols, subject))];
   } finally {
     network.dispose();
   }

@@ -26,12 +26,12 @@ const IN_FLIGHT = 2;
 
 /**
  * Pooled features of images by one compiled forward pass, asynchronously: threads of their own make the images of the next batches
- * meanwhile. The last batch is filled up, so that there is one program. Dispose it.
+ * meanwhile. The last batch is filled up, so that one program serves. Dispose it.
  */
 export class FeatureExtractor {
   readonly #program: Program;
-  #step: Promise<CompiledStep> | undefined;
-  #batch = 0;
+  /** By batch size: images fewer than a batch have one of their own. */
+  readonly #steps = new Map<number, Promise<CompiledStep>>();
 
   /** @param encoder its weights are read once, now. @param batch images of a pass. */
   constructor(
@@ -49,11 +49,11 @@ export class FeatureExtractor {
   ): Promise<FeatureMatrix> {
     const { meta, backbone } = this.encoder;
     const { side } = meta;
-    this.#batch ||= Math.min(this.batch, source.count);
+    const batch = Math.min(this.batch, source.count);
     const normalization = { mean: meta.mean, std: meta.std };
     const view1 = recipe ?? recipes.evaluation({ resize: side, normalization });
     const loader = await createLoader({
-      ...{ source, views: { view1 }, side, batch: this.#batch, seed: 0, workers: 1, prefetch: IN_FLIGHT + 1 },
+      ...{ source, views: { view1 }, side, batch, seed: 0, workers: 1, prefetch: IN_FLIGHT + 1 },
       ...{ shuffle: false, dropLast: false },
     });
     const dim = backbone.channels;
@@ -62,10 +62,10 @@ export class FeatureExtractor {
     let done = 0;
     try {
       for await (const loaded of loader.epoch(epoch)) {
-        const first = loaded.step * this.#batch;
+        const first = loaded.step * batch;
         const images = loaded.images.view1! as HostTensor<tf.Rank.R4>;
         running.push(
-          this.#encode(images).then((rows) => {
+          this.#encode(images, batch).then((rows) => {
             data.set(rows, first * dim);
             loaded.release();
             done += images.shape[0];
@@ -89,10 +89,11 @@ export class FeatureExtractor {
     return { data, rows: source.count, dim };
   }
 
-  async #encode(given: HostTensor<tf.Rank.R4>): Promise<Float32Array> {
-    const images = filledUp(given, this.#batch);
-    this.#step ??= this.#prepare(images);
-    const { pooled } = await (await this.#step).run({ images });
+  async #encode(given: HostTensor<tf.Rank.R4>, batch: number): Promise<Float32Array> {
+    const images = filledUp(given, batch);
+    const step = this.#steps.get(batch) ?? this.#prepare(images);
+    this.#steps.set(batch, step);
+    const { pooled } = await (await step).run({ images });
     return (pooled!.data as Float32Array).subarray(0, given.shape[0] * this.encoder.backbone.channels);
   }
 

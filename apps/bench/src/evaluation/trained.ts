@@ -47,7 +47,8 @@ export async function trainOn(
   }
 }
 
-async function scoreOn(network: FineTuned, { meta }: LoadedEncoder, test: EvaluationImages) {
+/** Accuracy of a trained network on un-augmented test images. */
+export async function scoreOn(network: FineTuned, { meta }: LoadedEncoder, test: EvaluationImages) {
   const { side, mean, std } = meta;
   const batch = Math.min(250, test.count);
   const loader = await createEvaluationLoader({ source: test, side, batch, normalization: { mean, std } });
