@@ -1,7 +1,9 @@
 import { type OptionIssue, type Runtime, resolveOptions, SslError } from '@contrastive/core';
 import type * as tf from '@tensorflow/tfjs-core';
 import { bfloat16 } from './graph/passes/bfloat16.js';
+import { fuseMomentum } from './graph/passes/momentum.js';
 import { removeDeadNodes } from './graph/passes/remove-dead-nodes.js';
+import { fuseRunningStatistics } from './graph/passes/running-statistics.js';
 import { shareConstants } from './graph/passes/share-constants.js';
 import { simplify } from './graph/passes/simplify.js';
 import { GraphProgram, type Pass, type TensorFlowProgram } from './graph/program.js';
@@ -19,8 +21,13 @@ export interface CompiledRuntimeOptions {
 
 export const COMPILED_RUNTIME_DEFAULTS: Readonly<CompiledRuntimeOptions> = { precision: 'f32', threads: undefined };
 
-const CLEANING: readonly Pass[] = [simplify, shareConstants, removeDeadNodes];
-const PASSES: Readonly<Record<Precision, readonly Pass[]>> = { f32: CLEANING, bf16: [...CLEANING, bfloat16] };
+const CLEANING: readonly Pass[] = [simplify, shareConstants, fuseRunningStatistics, removeDeadNodes];
+/** Last, since what they make is no longer an assignment of a value that another pass could look at. */
+const IN_PLACE: readonly Pass[] = [fuseMomentum, removeDeadNodes];
+const PASSES: Readonly<Record<Precision, readonly Pass[]>> = {
+  f32: [...CLEANING, ...IN_PLACE],
+  bf16: [...CLEANING, bfloat16, ...IN_PLACE],
+};
 
 /** A runtime whose programs are compiled: see {@link compiledRuntime}. */
 export interface CompiledRuntime extends Runtime {

@@ -17,6 +17,7 @@ const TENSOR = 8;
 
 export const stringAttr = (value: string): Uint8Array => bytesField(STRING, value);
 export const intAttr = (value: number): Uint8Array => intField(INT, value);
+export const floatAttr = (value: number): Uint8Array => floatField(FLOAT, value);
 export const boolAttr = (value: boolean): Uint8Array => intField(BOOL, value);
 export const typeAttr = (dtype: number): Uint8Array => intField(TYPE, dtype);
 export const shapeAttr = (shape: readonly number[]): Uint8Array => bytesField(SHAPE, shapeProto(shape));
@@ -31,7 +32,7 @@ export function encodeAttr(attr: OpAttr): Uint8Array {
   if (attr.type === ATTR.string && typeof value === 'string') return stringAttr(value);
   if (attr.type === ATTR.int && !list) return intAttr(integers(attr)[0]!);
   if (attr.type === ATTR.int) return bytesField(LIST, bytesField(INT, packed(integers(attr))));
-  if (attr.type === ATTR.float && typeof value === 'number') return floatField(FLOAT, value);
+  if (attr.type === ATTR.float && typeof value === 'number') return floatAttr(value);
   if (attr.type === ATTR.bool) return boolAttr(value === true);
   if (attr.type === ATTR.type && !list) return typeAttr(integers(attr)[0]!);
   if (attr.type === ATTR.type) return bytesField(LIST, bytesField(TYPE, packed(integers(attr))));

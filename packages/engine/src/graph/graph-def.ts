@@ -61,19 +61,25 @@ export function assembleStep(step: RecordedStep, prefix: string): GraphNode[] {
     const { dtype } = specs.get(nodeOf(ref))![indexOf(ref)]!;
     nodes.push(plain(outputName(prefix, i), 'Identity', [rename(ref)], [['T', typeAttr(dtype)]]));
   });
+  const readsOf = (handle: Ref) =>
+    reads.filter((read) => read.inputs[0] === handle).map((read) => `^${prefix}${read.name}`);
   const assigned = [...step.assigns].map(([handle, value], i) => {
-    const waits = reads.filter((read) => read.inputs[0] === handle).map((read) => `^${prefix}${read.name}`);
     const { dtype } = specs.get(nodeOf(value))![indexOf(value)]!;
     const node = plain(
       `${prefix}assign${i}`,
       'AssignVariableOp',
-      [rename(handle), rename(value), ...waits],
+      [rename(handle), rename(value), ...readsOf(handle)],
       [['dtype', typeAttr(dtype)]],
     );
     nodes.push(node);
     return `^${node.name}`;
   });
-  nodes.push(plain(doneName(prefix), 'NoOp', assigned, []));
+  const updated = (step.updates ?? []).map(({ node, handles }) => {
+    const name = prefix + node.name;
+    nodes.push({ ...node, name, inputs: [...node.inputs.map(rename), ...handles.flatMap(readsOf)] });
+    return `^${name}`;
+  });
+  nodes.push(plain(doneName(prefix), 'NoOp', [...assigned, ...updated], []));
   return nodes;
 }
 

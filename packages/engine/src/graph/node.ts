@@ -35,6 +35,14 @@ export interface RecordedStep {
   readonly trainable: ReadonlySet<Ref>;
   /** New value of each assigned variable, by the variable's handle node. */
   readonly assigns: ReadonlyMap<Ref, Ref>;
+  /** Operations that change variables in place; they run after every read of those variables. Default none. */
+  readonly updates?: readonly Update[];
+}
+
+/** An operation that changes variables in place, and the handles of those. */
+export interface Update {
+  readonly node: GraphNode;
+  readonly handles: readonly Ref[];
 }
 
 /** Name of the node that a reference means. */
@@ -56,5 +64,10 @@ export const refTo = (name: string, index: number): Ref => (index === 0 ? name :
 /** The step with every reference to a tensor replaced by `rename(ref)`, and with `nodes` instead of its own. */
 export function rewire(step: RecordedStep, nodes: readonly GraphNode[], rename: (ref: Ref) => Ref): RecordedStep {
   const values = (map: ReadonlyMap<string, Ref>) => new Map([...map].map(([key, ref]) => [key, rename(ref)]));
-  return { ...step, nodes, outputs: values(step.outputs), assigns: values(step.assigns) };
+  const updates = step.updates?.map(({ node, handles }) => ({
+    node: { ...node, inputs: node.inputs.map(rename) },
+    handles,
+  }));
+  const renamed = { ...step, nodes, outputs: values(step.outputs), assigns: values(step.assigns) };
+  return updates === undefined ? renamed : { ...renamed, updates };
 }

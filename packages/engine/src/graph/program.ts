@@ -24,6 +24,8 @@ export interface StepStats {
   readonly recordedOps: number;
   /** Operations that are run, after the passes. */
   readonly ops: number;
+  /** Those of them that change variables in place. */
+  readonly updates: number;
   readonly recordMs: number;
   /** Passes, encoding and import; TensorFlow optimises once more at the first run. */
   readonly compileMs: number;
@@ -89,7 +91,9 @@ export class GraphProgram implements TensorFlowProgram {
       const prefix = `s${this.#steps++}/`;
       this.#session.extend(encodeGraph(assembleStep(compiled, prefix)));
       const compileMs = performance.now() - start - recordMs;
-      const stats = { recordedOps: recorded.nodes.length, ops: compiled.nodes.length, recordMs, compileMs };
+      const updates = compiled.updates?.length ?? 0;
+      const ops = compiled.nodes.length + updates;
+      const stats = { recordedOps: recorded.nodes.length, ops, updates, recordMs, compileMs };
       return this.#compiled(name, compiled, prefix, example, stats);
     });
   }

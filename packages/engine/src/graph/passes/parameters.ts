@@ -3,7 +3,7 @@ import { type GraphNode, nodeOf, type RecordedStep, type Ref } from '../node.js'
 /** Operations that only rearrange a weight. */
 const REARRANGING: ReadonlySet<string> = new Set(['Identity', 'Reshape', 'Transpose']);
 /** How the new value of a momentum encoder's weight is computed: an average of it and another weight. A queue is overwritten. */
-const AVERAGING: ReadonlySet<string> = new Set(['AddV2', 'Sub']);
+const AVERAGING: ReadonlySet<string> = new Set(['Add', 'AddV2', 'Sub']);
 
 /**
  * The tensors that are weights of a network: values of the trainable variables and of those that the step moves by adding to
