@@ -44,13 +44,13 @@ const mocoLoss: ParityAdapter = async (fixture, { run }) => {
   const params = fixture.params as {
     temperature: number;
     box: Box;
-    grid: number;
     permutation: number[];
     intraNegative?: boolean;
-    regionWeight: number;
+    regionWeight?: number;
     pointerBefore?: number;
   };
-  const draws = drawsFor({ view1: params.box }, params.permutation, params.grid);
+  const grid = shapeOf(maps.featureQuery!)[1]!;
+  const draws = drawsFor({ view1: params.box }, params.permutation, grid);
   const inputs = { ...allOnHost(maps), ...allOnHost(projector, 'projector/'), ...draws };
   const ring: Ring = {
     rows: tf.variable(tf.tensor2d(queue as number[][]), false),
@@ -73,7 +73,7 @@ const mocoLoss: ParityAdapter = async (fixture, { run }) => {
       target,
       comparisons: [host],
       draws: on,
-      side: params.grid,
+      side: grid,
     });
     const { total, scored } = scoreTerms(terms);
     const [instance, region] = scored;
@@ -83,7 +83,7 @@ const mocoLoss: ParityAdapter = async (fixture, { run }) => {
     return {
       keys,
       outputs: {
-        ...pooledRegions(on, params),
+        ...pooledRegions(on, grid),
         q: host.anchors,
         k: keys,
         canvas: features['online/canvas/view1']!,
@@ -104,7 +104,7 @@ const mocoLoss: ParityAdapter = async (fixture, { run }) => {
       const { outputs, keys } = forward(on);
       const names = Object.keys(on).filter((name) => /^(featureQuery|featureComposed|projector\/.*)$/.test(name));
       const gradients = gradientsAt(on, names, (all) => forward(all).outputs.loss);
-      enqueue(ring, keys);
+      enqueue(ring, keys, { overflow: 'wrap' });
       return { ...outputs, ...Object.fromEntries(names.map((name) => [`grad/${name}`, gradients[name]!])) };
     },
     inputs,
@@ -120,7 +120,7 @@ const mocoLoss: ParityAdapter = async (fixture, { run }) => {
 };
 
 /** The pooled rows before the projector: read by encoding with a projector that does nothing. */
-function pooledRegions(on: Tensors, { grid }: { readonly grid: number }): Record<string, tf.Tensor> {
+function pooledRegions(on: Tensors, grid: number): Record<string, tf.Tensor> {
   const raw: tf.Tensor2D[] = [];
   const heads: Heads = (pooled) => {
     raw.push(pooled);
@@ -150,7 +150,8 @@ const denseLoss: ParityAdapter = async (fixture, { run }) => {
   const params = fixture.params as {
     temperature: number;
     lambda: number;
-    regionWeight: number;
+    regionWeight?: number;
+    intraNegative?: boolean;
     box: Box;
     permutation: number[];
   };
@@ -184,7 +185,7 @@ const denseLoss: ParityAdapter = async (fixture, { run }) => {
       ...{ ...common, anchors: flat(cells('featureQuery')), positives: onePositive(stopGradient(flat(matched))) },
       negatives: [{ kind: 'shared', rows: on.queueDense as tf.Tensor2D }],
     };
-    const options = { regionWeight: params.regionWeight };
+    const options = { intraNegative: params.intraNegative, regionWeight: params.regionWeight } as RegionclOptions;
     const { terms } = withRegions(options, { online, target, comparisons: [host], draws: on, side: grid });
     const weighted: readonly Term[] = [
       { ...terms[0]!, weight: 1 - params.lambda },

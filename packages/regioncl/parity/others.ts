@@ -10,7 +10,7 @@ import {
 } from '@contrastive/core';
 import type { ParityAdapter, ParityKinds } from '@contrastive/testing';
 import * as tf from '@tensorflow/tfjs-core';
-import { composeImages, maskSides, officialSide, rectangleMask } from '../src/index.js';
+import { composeImages, maskSides, officialSide, type RegionclOptions, rectangleMask } from '../src/index.js';
 import { branchOf, type Heads } from '../test/regions.js';
 
 import {
@@ -34,14 +34,15 @@ const simsiamLoss: ParityAdapter = async (fixture, { run }) => {
     projector: Nested;
     predictor: Record<string, Nested>;
   };
-  const { box1, box2, symmetricRegion, bnEps } = fixture.params as {
+  const { box1, box2, symmetricRegion, bnEps, regionWeight } = fixture.params as {
     box1: Box;
     box2: Box | null;
     symmetricRegion: boolean;
     bnEps: number;
+    regionWeight?: number;
   };
   const grid = shapeOf(maps.feature1!)[1]!;
-  const boxes = { view1: box1, ...(box2 === null ? {} : { view2: box2 }) };
+  const boxes = { view1: box1, ...(!symmetricRegion || box2 === null ? {} : { view2: box2 }) };
   const inputs = {
     ...allOnHost({ ...maps, projector }),
     ...allOnHost(predictor, 'predictor/'),
@@ -59,7 +60,7 @@ const simsiamLoss: ParityAdapter = async (fixture, { run }) => {
     });
     const comparisons = [direction('view1', 'view2'), direction('view2', 'view1')];
     const given = { online, target: online, comparisons, draws: on, side: grid };
-    const { terms } = withRegions({ symmetric: symmetricRegion }, given);
+    const { terms } = withRegions({ symmetric: symmetricRegion, regionWeight } as RegionclOptions, given);
     const { total, scored } = scoreTerms(terms);
     const region = scored[1]!;
     const first = region.comparisons.slice(0, 2).map(({ losses }) => tf.mean(losses));

@@ -19,10 +19,10 @@ type Weight = Matrix | readonly number[];
 interface Params {
   readonly temperature: number;
   readonly K: number;
-  readonly threshold: boolean;
+  readonly threshold?: boolean;
   readonly pointerBefore?: number;
-  readonly lossForm: 'code' | 'inLog';
-  readonly positivenessGrad: boolean;
+  readonly lossForm?: 'code' | 'inLog';
+  readonly positivenessGrad?: boolean;
 }
 
 const LETTERS = ['y1', 'y2', 'z1', 'z2', 'k1', 'k2'] as const;
@@ -32,13 +32,14 @@ const onHost = (rows: Matrix): HostTensor => hostTensor<tf.Rank.R2>([rows.length
 const snclrStep: ParityAdapter = async (fixture, { run }) => {
   const { bank, ...rows } = fixture.inputs as Record<(typeof LETTERS)[number] | 'bank', Matrix>;
   const params = fixture.params as Params;
+  const { threshold = false, lossForm = 'code', positivenessGrad = true } = params;
   const state = bankOf(tf.tensor2d(bank as number[][]), { pointer: params.pointerBefore ?? 0 });
   const plugin = snclr({
-    ...{ neighbours: params.K, bankSize: bank.length, threshold: params.threshold },
-    ...{ lossForm: params.lossForm, positivenessGradient: params.positivenessGrad },
+    ...{ neighbours: params.K, bankSize: bank.length, threshold, lossForm },
+    positivenessGradient: positivenessGrad,
   } satisfies SnclrOptions);
   // The reference of the paper's form leaves the factor 2τ out.
-  const host = { state, temperature: params.temperature, ...(params.lossForm === 'inLog' && { share: 1 }) };
+  const host = { state, temperature: params.temperature, ...(lossForm === 'inLog' && { share: 1 }) };
   const forward = (on: Tensors) => {
     const io = ioOf({ ...host, rows: on as unknown as Rows });
     const features = plugin.encode!(io);
@@ -48,7 +49,7 @@ const snclrStep: ParityAdapter = async (fixture, { run }) => {
   const outputs = await run(
     (on) => {
       const { io, total, scored } = forward(on);
-      const trained = LETTERS.filter((name) => name[0] === 'z' || (name[0] === 'y' && params.positivenessGrad));
+      const trained = LETTERS.filter((name) => name[0] === 'z' || (name[0] === 'y' && positivenessGrad));
       const gradients = tf.grads(
         (...xs: tf.Tensor[]) =>
           forward({ ...on, ...Object.fromEntries(trained.map((name, i) => [name, xs[i]!])) }).total,
@@ -103,7 +104,10 @@ const ringWrites: ParityAdapter = async (fixture, { run }) => {
   return { results };
 };
 
-/** SNCLR's optimiser for ResNets: three steps on a matrix and a vector. */
+const weightOnHost = (values: Weight): HostTensor =>
+  typeof values[0] === 'number' ? hostTensor([values.length], values as number[]) : onHost(values as Matrix);
+
+/** SNCLR's optimiser for ResNets: a step for each list of gradients of matrices and vectors. */
 const larsSteps: ParityAdapter = async (fixture, { run }) => {
   const { params, grads } = fixture.inputs as { params: Weight[]; grads: Weight[][] };
   const { lr, weightDecay, momentum, trustCoefficient } = fixture.params as Record<
@@ -121,17 +125,18 @@ const larsSteps: ParityAdapter = async (fixture, { run }) => {
     };
   });
   const slots = optimizer.slots(parameters);
-  const variables = { ...Object.fromEntries(parameters.map((p) => [p.path, p.variable])), ...slots };
+  const variables = { ...Object.fromEntries(parameters.map((p) => [`weight/${p.path}`, p.variable])), ...slots };
   const rate = hostScalar(lr);
   const paramsAfterEachStep: unknown[] = [];
   for (const step of grads) {
     await run(
       ({ scheduled, ...given }) => {
         const rates = { scheduled: scheduled as tf.Scalar, base: scheduled as tf.Scalar };
-        optimizer.update(parameters, [given.g0!, given.g1!], slots, rates);
+        const gradients = parameters.map(({ path }) => given[path]!);
+        optimizer.update(parameters, gradients, slots, rates);
         return { done: tf.clone(scheduled!) };
       },
-      { g0: onHost(step[0] as Matrix), g1: hostTensor([step[1]!.length], step[1] as number[]), scheduled: rate },
+      { ...Object.fromEntries(step.map((values, i) => [`p${i}`, weightOnHost(values)])), scheduled: rate },
       variables,
     );
     paramsAfterEachStep.push(await Promise.all(parameters.map(async ({ variable }) => variable.array())));
@@ -142,7 +147,7 @@ const larsSteps: ParityAdapter = async (fixture, { run }) => {
 export const kinds: ParityKinds = {
   'snclr/step_': snclrStep,
   'snclr/inlog': snclrStep,
-  'snclr/code_detached_weights': snclrStep,
-  'snclr/ring_writes': ringWrites,
-  'snclr/lars_three_steps': larsSteps,
+  'snclr/code': snclrStep,
+  'snclr/ring': ringWrites,
+  'snclr/lars': larsSteps,
 };

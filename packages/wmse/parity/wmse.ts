@@ -1,7 +1,7 @@
 import { createWeights, type HostTensor, hostTensor, Rng, scoreTerms, type Tensors } from '@contrastive/core';
 import type { Fixture, ParityAdapter } from '@contrastive/testing';
 import * as tf from '@tensorflow/tfjs-core';
-import { factorize, whiten, whiteningLayer, wmse } from '../src/index.js';
+import { factorize, type Whitening, whiten, whiteningLayer, wmse } from '../src/index.js';
 import { givenRows } from './given-rows.js';
 
 type Matrix = readonly (readonly number[])[];
@@ -16,19 +16,21 @@ interface LossInputs {
   readonly perms?: Matrix;
 }
 interface LossParams {
-  readonly method?: 'zca';
+  readonly method?: Whitening;
+  readonly statistics?: 'perView' | 'joint';
   readonly sliceSize: number;
-  readonly eps: number;
+  readonly eps: number | 'auto';
   readonly normalise: boolean;
 }
 
 /** Loss, gradient and whitened rows from given projector outputs, through the hooks. */
 const loss: ParityAdapter = async (fixture: Fixture, context) => {
   const { views, perms = [views[0]!.map((_, i) => i)] } = fixture.inputs as LossInputs;
-  const { method, sliceSize, eps, normalise } = fixture.params as LossParams;
+  const { method = 'cholesky', statistics = 'perView', sliceSize, eps, normalise } = fixture.params as LossParams;
   const plugin = wmse({
     views: views.length,
-    whitening: method ?? 'cholesky',
+    whitening: method,
+    statistics,
     distance: normalise ? 'normalized' : 'euclidean',
     iterations: perms.length,
     sliceSize,
@@ -120,6 +122,5 @@ const running: ParityAdapter = async (fixture, context) => {
 export const kinds: Readonly<Record<string, ParityAdapter>> = {
   'wmse/loss': loss,
   'wmse/whiten_running_stats': running,
-  'wmse/whiten_vjp': slice,
-  'wmse/whiten_zca_vjp': slice,
+  'wmse/whiten': slice,
 };
