@@ -6,5 +6,7 @@ export type { PlaneMap } from './plots/scatter.js';
 export { type NpyArray, readNpy } from './record/npy.js';
 export { type RecordedArray, RecordLog, type StepRecord } from './record/record-log.js';
 export { type FoundRun, findRuns } from './run/find-runs.js';
-export { type Run, RunReader, type RunState, readRun } from './run/run-reader.js';
+export { type Run, RunReader, readRun } from './run/run-reader.js';
+export type { RunState } from './run/run-state.js';
 export { type Verdict, type VerdictKind, verdictOf } from './run/verdict.js';
+export { startWatch, WATCH_DEFAULTS, type WatchOptions, type WatchServer } from './watch/server.js';

@@ -38,7 +38,16 @@ export function ridges(
         ]),
         Plot.text(
           drawn.map(({ label, index }) => ({ label, run: index })),
-          { fy: 'run', text: 'label', frameAnchor: 'top-right', fontSize: 11, fill: 'currentColor', dy: -2 },
+          {
+            fy: 'run',
+            text: 'label',
+            frameAnchor: 'top-right',
+            fontSize: 11,
+            fill: 'currentColor',
+            stroke: 'var(--panel)',
+            strokeWidth: 4,
+            dy: -4,
+          },
         ),
       ],
     },

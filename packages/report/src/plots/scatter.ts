@@ -28,7 +28,9 @@ export function scatter(map: PlaneMap, { id, title }: { readonly id: string; rea
   const plot = render(
     {
       height: 400,
+      margin: 10,
       marginLeft: 10,
+      marginBottom: 10,
       axis: null,
       symbol: { type: 'identity' } as Plot.ScaleOptions,
       marks: [

@@ -8,7 +8,7 @@ const nameOf = (part: unknown): string | undefined => {
 };
 
 /** `moco + reco + ft`: host and methods, as configured. */
-export function partsOf({ config }: Run): string {
+export function partsOf({ config }: Pick<Run, 'config'>): string {
   const methods = Array.isArray(config?.methods) ? config.methods.map(nameOf) : [];
   const names = [nameOf(config?.host), ...methods].filter((name) => name !== undefined);
   return names.length === 0 ? 'unknown' : names.join(' + ');

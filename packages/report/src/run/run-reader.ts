@@ -1,13 +1,7 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
-import { hostname } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { JsonlTail } from './jsonl-tail.js';
+import { type Json, type RunState, readState } from './run-state.js';
 import { Series } from './series.js';
-
-type Json = Readonly<Record<string, unknown>>;
-
-/** `running` has a live process; `interrupted` ended without its summary; `broken` holds nothing that can be shown. */
-export type RunState = 'done' | 'stopped' | 'running' | 'interrupted' | 'broken';
 
 /** What is known of a run, as far as its folder tells. */
 export interface Run {
@@ -73,28 +67,19 @@ export class RunReader {
   refresh(): Run {
     this.#metricsTail.read();
     this.#recordsTail.read();
-    const problems: string[] = [];
-    const config = readJson(join(this.path, 'config.json'), problems);
-    const summary = readJson(join(this.path, 'summary.json'), problems);
+    const { state, config, summary, problems: unreadable } = readState(this.path, this.#metrics.size > 0);
+    const problems = [...unreadable];
     for (const { path, damaged } of [this.#metricsTail, this.#recordsTail]) {
       if (damaged > 0)
         problems.push(`${basename(path)}: ${damaged} ${damaged === 1 ? 'line is' : 'lines are'} damaged.`);
     }
     if (config === undefined) problems.push('There is no readable config.json.');
     if (this.#metrics.size === 0) problems.push('There are no metrics yet.');
-    const state = this.#stateOf(config, summary);
     return {
       ...{ name: this.name, path: this.path, state, problems, config, summary },
       ...{ metrics: this.#metrics, arrays: this.#arrays, step: this.#step, epoch: this.#epoch },
       epochEnds: this.#epochEnds,
     };
-  }
-
-  #stateOf(config: Json | undefined, summary: Json | undefined): RunState {
-    if (isLocked(join(this.path, 'lock.json'))) return 'running';
-    if (config === undefined && this.#metrics.size === 0) return 'broken';
-    if (summary?.status === 'done' || summary?.status === 'stopped') return summary.status;
-    return 'interrupted';
   }
 
   #forgetMetrics(): void {
@@ -139,30 +124,4 @@ function add(into: Map<string, Series>, name: string, capacity: number, step: nu
     into.set(name, series);
   }
   series.add(step, values);
-}
-
-function readJson(path: string, problems: string[]): Json | undefined {
-  if (!existsSync(path)) return undefined;
-  try {
-    if (statSync(path).size > 1 << 20) throw new Error('it is too large');
-    const value: unknown = JSON.parse(readFileSync(path, 'utf8'));
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error('it holds no object');
-    return value as Json;
-  } catch (error) {
-    problems.push(`${basename(path)} cannot be read: ${(error as Error).message}.`);
-    return undefined;
-  }
-}
-
-/** A process of this machine works in the folder, or one of another machine says so. */
-function isLocked(path: string): boolean {
-  const { pid, host } = readJson(path, []) ?? {};
-  if (typeof pid !== 'number' || typeof host !== 'string') return false;
-  if (host !== hostname()) return true;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }

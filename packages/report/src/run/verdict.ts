@@ -22,7 +22,7 @@ export const LIMITS = {
   /** Deviation of unit embeddings as a share of 1/√d, below which all images have almost one embedding. */
   spread: 0.15,
   /** Effective rank of the embedding as a share of what the batch allows, below which most directions are unused. */
-  rank: 0.1,
+  rank: 0.04,
   /** Mean positive cosine above which positives of a host with negatives teach little. */
   positive: 0.95,
 } as const;
@@ -30,7 +30,7 @@ export const LIMITS = {
 /**
  * Judges a run by the last tenth of its recorded steps (three at least).
  *
- * In this order: complete collapse (`std`·√d < 0.15), dimensional collapse (effective rank < 10 % of the most it can be), over-easy positives
+ * In this order: complete collapse (`std`·√d < 0.15), dimensional collapse (effective rank < 4 % of the most it can be), over-easy positives
  * (a host with negatives whose mean positive cosine is above 0.95), else healthy. `std` and rank are those of the embeddings of view 1;
  * spec "evaluation" section 8 and "ft" section 2.6 give the readings, the limits are ours.
  */
