@@ -62,6 +62,8 @@ function makeTrainer(config: RunConfig, images: number, runtime: Runtime): Train
       optimizer,
       schedule,
       ...{ batch, accumulate, side, epochs, stepsPerEpoch, seed, runtime },
+      onDivergence: config.onDivergence === 'skip' ? 'skip' : 'stop',
+      maxGradientNorm: config.maxGradientNorm,
     });
   } catch (error) {
     throw error instanceof SslError && error.code === 'INCOMPATIBLE' ? withHostsThatFit(error, config, images) : error;

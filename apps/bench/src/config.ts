@@ -64,6 +64,16 @@ export const runConfigSchema = z.strictObject({
   threads: count.optional(),
   /** Worker threads that make views; 0: on the main thread. */
   workers: z.int().min(0).default(1),
+  /**
+   * What becomes of a step whose loss or gradient is not finite, or over `maxGradientNorm`: the run stops; or the step changes nothing;
+   * or the run goes back to its last checkpoint and on from there with half the learning rate, at most three times.
+   */
+  onDivergence: z.enum(['stop', 'skip', 'rollback']).default('stop'),
+  /** L2 norm of a step's gradient from which on it counts as diverged; default: no limit. */
+  maxGradientNorm: z.number().positive().optional(),
+  /** Metric whose mean over an epoch says which checkpoint is the best one; that one is kept besides the newest. */
+  bestBy: z.string().min(1).default('loss'),
+  bestGoal: z.enum(['min', 'max']).default('min'),
   /** Epochs between checkpoints; one is always written at the end and when the run is stopped. */
   checkpointEvery: count.default(1),
   keepCheckpoints: count.default(2),

@@ -1,5 +1,5 @@
-import { createLoader } from '@contrastive/augment/loader';
-import { SslError, type Trainer } from '@contrastive/core';
+import { createLoader, type Loader } from '@contrastive/augment/loader';
+import { checkFinite, SslError, type Trainer } from '@contrastive/core';
 import type { SkippedImage } from '@contrastive/data';
 import { RecordLog } from '@contrastive/report';
 import { assemble, type Parts } from './assemble.js';
@@ -8,7 +8,8 @@ import { saveEncoder } from './encoder-file.js';
 import type { Interrupt } from './interrupt.js';
 import type { ProgressOutput } from './progress.js';
 import { stepLog } from './recording.js';
-import { RunFolder } from './run-folder.js';
+import { withRollbacks } from './rollback.js';
+import { type BestCheckpoint, RunFolder } from './run-folder.js';
 import { mean, trainingLoop } from './training-loop.js';
 
 export interface PretrainOptions {
@@ -31,6 +32,8 @@ export interface RunSummary {
   readonly epochs: number;
   /** Mean loss of the last whole epoch; null before one has ended. */
   readonly loss: number | null;
+  /** The checkpoint with the best mean of `bestBy` over an epoch; missing before one has ended. */
+  readonly best?: BestCheckpoint;
   /** Of this process, with data and checkpoints, without evaluation. */
   readonly seconds: number;
   readonly imagesPerSecond: number;
@@ -83,10 +86,11 @@ async function restore(folder: RunFolder, trainer: Trainer, output: ProgressOutp
     output.message(`Going on after step ${trainer.stepsDone}.`);
   }
   folder.rewindLog(trainer.stepsDone);
+  folder.rewindBest(trainer.stepsDone);
   new RecordLog(folder.path).rewind(trainer.stepsDone);
 }
 
-async function train({ output, interrupt }: PretrainOptions, parts: Parts, folder: RunFolder): Promise<RunSummary> {
+async function train(options: PretrainOptions, parts: Parts, folder: RunFolder): Promise<RunSummary> {
   const { config, trainer, images } = parts;
   const loader = await createLoader({
     ...{ source: images, views: trainer.plan, side: config.side, batch: config.batch },
@@ -94,45 +98,82 @@ async function train({ output, interrupt }: PretrainOptions, parts: Parts, folde
   });
   const started = performance.now();
   const startStep = trainer.stepsDone;
-  let loss = lastEpochLoss(folder, trainer);
-  let saved = -1;
-  const records = new RecordLog(folder.path);
-  const save = async () => {
-    if (saved === trainer.stepsDone) return;
-    folder.saveCheckpoint(await trainer.snapshot(), config.keepCheckpoints);
-    saved = trainer.stepsDone;
-  };
+  const saver = new CheckpointSaver(folder, trainer, config);
+  const run = () => trainOn(options, parts, folder, loader, saver);
   try {
-    const complete = await trainingLoop({
-      ...{ trainer, loader, signal: interrupt.signal, batch: config.batch, accumulate: config.accumulate },
-      recordEvery: config.recordEvery,
-      earlierLosses: folder.lossesOf(trainer.stepInfo().epoch),
-      onStep: (step) => {
-        const { line, arrays } = stepLog(step, trainer, config);
-        folder.log(line);
-        if (Object.keys(arrays).length > 0) {
-          records.append({ step: step.step, epoch: step.info.epoch, arrays });
-        }
-        output.update(step.progress);
-      },
-      onEpoch: async (last, meanLoss) => {
-        loss = meanLoss;
-        if (last.info.epoch % config.checkpointEvery === 0) await save();
-        output.epoch({ ...last.progress, loss: meanLoss });
-      },
+    const complete = await withRollbacks(config, trainer, options.output, run, () => {
+      if (folder.checkpointPaths().length === 0) return Promise.resolve(false);
+      return restore(folder, trainer, options.output).then(() => true);
     });
-    await save();
+    await saver.save();
     await writeEncoder(folder, config, trainer);
     const seconds = (performance.now() - started) / 1000;
     const trained = (trainer.stepsDone - startStep) * config.batch * config.accumulate;
     const status = complete ? 'done' : 'stopped';
+    const loss = lastEpochLoss(folder, trainer);
     const summary = { status, run: folder.path, loss, ...figures(parts, seconds, trained) } as const;
-    folder.writeJson('summary.json', summary);
-    return summary;
+    const best = folder.best();
+    const whole = best === undefined ? summary : { ...summary, best };
+    folder.writeJson('summary.json', whole);
+    return whole;
   } catch (error) {
     throw withCheckpoint(error, folder);
   } finally {
     await loader.close();
+  }
+}
+
+/** Trains to the end or to a signal, with log, records and checkpoints. @returns true if the run is complete. */
+function trainOn(
+  { output, interrupt }: PretrainOptions,
+  { config, trainer }: Parts,
+  folder: RunFolder,
+  loader: Loader,
+  saver: CheckpointSaver,
+): Promise<boolean> {
+  const records = new RecordLog(folder.path);
+  return trainingLoop({
+    ...{ trainer, loader, signal: interrupt.signal, batch: config.batch, accumulate: config.accumulate },
+    recordEvery: config.recordEvery,
+    earlierLosses: folder.valuesOf(trainer.stepInfo().epoch, 'loss'),
+    onStep: (step) => {
+      const { line, arrays } = stepLog(step, trainer, config);
+      folder.log(line);
+      if (Object.keys(arrays).length > 0) records.append({ step: step.step, epoch: step.info.epoch, arrays });
+      output.update(step.progress);
+    },
+    onEpoch: async (last, meanLoss) => {
+      const { epoch } = last.info;
+      if (epoch % config.checkpointEvery === 0) await saver.save(epoch);
+      output.epoch({ ...last.progress, loss: meanLoss });
+    },
+  });
+}
+
+/** Writes checkpoints of a run, none twice and none of a diverged state. */
+class CheckpointSaver {
+  #saved = -1;
+
+  constructor(
+    readonly folder: RunFolder,
+    readonly trainer: Trainer,
+    readonly config: RunConfig,
+  ) {}
+
+  /** @param epoch the epoch that has just ended, if one has: then the checkpoint may be the best. */
+  async save(epoch?: number): Promise<void> {
+    const { folder, trainer, config } = this;
+    if (this.#saved === trainer.stepsDone) return;
+    const snapshot = await trainer.snapshot();
+    checkFinite(snapshot);
+    const { keepCheckpoints, bestBy: metric, bestGoal: goal } = config;
+    const values = epoch === undefined ? [] : folder.valuesOf(epoch, metric);
+    folder.saveCheckpoint(
+      snapshot,
+      keepCheckpoints,
+      values.length === 0 ? undefined : { metric, goal, value: mean(values) },
+    );
+    this.#saved = trainer.stepsDone;
   }
 }
 
@@ -148,9 +189,9 @@ const figures = ({ trainer, images, backend }: Parts, seconds: number, trained: 
   skipped: images.skipped,
 });
 
-/** Mean loss of the last epoch that had ended before this process, from the log. */
+/** Mean loss of the last epoch that has ended, from the log. */
 function lastEpochLoss(folder: RunFolder, trainer: Trainer): number | null {
-  const losses = folder.lossesOf(trainer.stepInfo().epoch - 1);
+  const losses = folder.valuesOf(trainer.stepInfo().epoch - 1, 'loss');
   return losses.length === 0 ? null : mean(losses);
 }
 

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { hostTensor, type Snapshot } from '@contrastive/core';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -112,6 +112,44 @@ describe('checkpoints', () => {
   });
 });
 
+describe('the best checkpoint', () => {
+  const score = (value: number, goal: 'min' | 'max' = 'min') => ({ metric: 'loss', value, goal });
+
+  it.each(['min', 'max'] as const)('is kept besides the newest (%s)', (goal) => {
+    const folder = started();
+    const sign = goal === 'min' ? 1 : -1;
+    for (const [i, value] of [3, 1, 2, 4].entries())
+      folder.saveCheckpoint(snapshot(i + 1), 1, score(sign * value, goal));
+    expect(folder.best()).toEqual({ file: 'step-000000002.safetensors', step: 2, metric: 'loss', value: sign });
+    expect(folder.checkpointPaths().map((path) => basename(path))).toEqual([
+      'step-000000004.safetensors',
+      'step-000000002.safetensors',
+    ]);
+    folder.saveCheckpoint(snapshot(5), 1, score(0, goal));
+    folder.saveCheckpoint(snapshot(6), 1);
+    expect(folder.best()).toMatchObject({ step: 5, value: 0 });
+  });
+
+  it('is forgotten by a run that goes back to before it, and by one that looks at another metric', () => {
+    const folder = started();
+    folder.saveCheckpoint(snapshot(2), 9, score(1));
+    folder.rewindBest(2);
+    expect(folder.best()?.step).toBe(2);
+    folder.saveCheckpoint(snapshot(3), 9, { ...score(5), metric: 'host/collapse' });
+    expect(folder.best()).toMatchObject({ step: 3, metric: 'host/collapse' });
+    folder.rewindBest(2);
+    expect(folder.best()).toBeUndefined();
+  });
+
+  it('is unknown if the note is damaged or its file is gone', () => {
+    const folder = started();
+    rmSync(folder.saveCheckpoint(snapshot(1), 9, score(1)));
+    expect(folder.best()).toBeUndefined();
+    writeFileSync(join(folder.path, 'checkpoints', 'best.json'), '{"file":');
+    expect(folder.best()).toBeUndefined();
+  });
+});
+
 describe('the log', () => {
   it('is cut back to a step, with a half line at its end', () => {
     const folder = started();
@@ -121,10 +159,12 @@ describe('the log', () => {
     const path = join(folder.path, 'metrics.jsonl');
     writeFileSync(path, `${readFileSync(path, 'utf8')}{"step":7,"los`);
     folder.rewindLog(100);
-    expect(folder.lossesOf(3)).toEqual([5 / 3, 6 / 3]);
+    expect(folder.valuesOf(3, 'loss')).toEqual([5 / 3, 6 / 3]);
     folder.rewindLog(4);
-    expect(folder.lossesOf(2)).toEqual([1, 4 / 3]);
-    expect(folder.lossesOf(3)).toEqual([]);
+    expect(folder.valuesOf(2, 'loss')).toEqual([1, 4 / 3]);
+    expect(folder.valuesOf(3, 'loss')).toEqual([]);
+    folder.log({ step: 5, epoch: 3, loss: Number.NaN });
+    expect(folder.valuesOf(3, 'loss')).toEqual([]);
     folder.rewindLog(0);
     expect(readFileSync(path, 'utf8')).toBe('');
   });

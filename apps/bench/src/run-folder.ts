@@ -11,7 +11,7 @@ import {
   rmSync,
   truncateSync,
 } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { decodeSafetensors, encodeSafetensors, type Snapshot, type SnapshotMeta, SslError } from '@contrastive/core';
 import { ioError, writeFileAtomic } from './files.js';
 import { lockFolder, refuseIfLocked } from './lock.js';
@@ -23,6 +23,23 @@ export interface Checkpoint {
   readonly path: string;
   /** Damaged newer checkpoints that were passed over, with what is wrong with each. */
   readonly damaged: readonly string[];
+}
+
+/** Which checkpoint was the best so far: `checkpoints/best.json`. */
+export interface BestCheckpoint {
+  /** Name of the checkpoint's file. */
+  readonly file: string;
+  readonly step: number;
+  readonly metric: string;
+  /** Mean over the epoch that the checkpoint was written after. */
+  readonly value: number;
+}
+
+/** How good the state of a checkpoint is. */
+export interface Score {
+  readonly metric: string;
+  readonly value: number;
+  readonly goal: 'min' | 'max';
 }
 
 const CHECKPOINT = /^step-(\d{9})\.safetensors$/;
@@ -127,24 +144,51 @@ export class RunFolder {
     }
   }
 
-  /** Saves a checkpoint and keeps the newest `keep`. @returns its path. */
-  saveCheckpoint({ tensors, meta }: Snapshot, keep: number): string {
+  /**
+   * Saves a checkpoint, keeps the newest `keep` and the best. The note of which is the best is written after the checkpoint and before
+   * another is removed, so that it never names one that is not there.
+   *
+   * @param score how good it is; missing: it does not compete. @returns its path.
+   */
+  saveCheckpoint({ tensors, meta }: Snapshot, keep: number, score?: Score): string {
     const path = join(this.path, 'checkpoints', `step-${String(meta.step).padStart(9, '0')}.safetensors`);
     writeFileAtomic(
       path,
       seal((sha256) => encodeSafetensors({ tensors, metadata: { snapshot: JSON.stringify(meta), sha256 } })),
     );
-    for (const old of this.checkpointPaths().slice(keep)) rmSync(old, { force: true });
+    let best = this.best();
+    if (score !== undefined && isBetter(score, best)) {
+      best = { file: basename(path), step: meta.step, metric: score.metric, value: score.value };
+      this.writeJson(BEST, best);
+    }
+    for (const old of this.checkpointPaths().slice(keep))
+      if (basename(old) !== best?.file) rmSync(old, { force: true });
     return path;
   }
 
-  /** Losses of an epoch's steps, from `metrics.jsonl`. */
-  lossesOf(epoch: number): number[] {
+  /** The best checkpoint so far, if there is one. */
+  best(): BestCheckpoint | undefined {
+    try {
+      const best = JSON.parse(readFileSync(join(this.path, BEST), 'utf8')) as BestCheckpoint;
+      return existsSync(join(this.path, 'checkpoints', best.file)) ? best : undefined;
+    } catch {
+      return undefined; // none yet, or a damaged note: the next checkpoint that competes is the best again
+    }
+  }
+
+  /** Forgets a best checkpoint from after the step that the run goes back to. */
+  rewindBest(step: number): void {
+    if ((this.best()?.step ?? 0) > step) rmSync(join(this.path, BEST), { force: true });
+  }
+
+  /** Values of a metric at an epoch's steps, from `metrics.jsonl`, without those that are missing or not finite. */
+  valuesOf(epoch: number, metric: string): number[] {
     const path = join(this.path, 'metrics.jsonl');
     if (!existsSync(path)) return [];
     const lines = readFileSync(path, 'utf8').split('\n').slice(0, -1);
-    const records = lines.map((line) => JSON.parse(line) as { readonly epoch: number; readonly loss: number });
-    return records.filter((record) => record.epoch === epoch).map(({ loss }) => loss);
+    const records = lines.map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>);
+    const values = records.filter((record) => record.epoch === epoch).map((record) => record[metric]);
+    return values.filter((value): value is number => typeof value === 'number');
   }
 
   /** The newest checkpoint that is whole, or undefined if there is none. @throws SslError `CHECKPOINT` if all are damaged. */
@@ -184,6 +228,11 @@ export class RunFolder {
     rmSync(join(this.path, 'lock.json'), { force: true });
   }
 }
+
+const BEST = join('checkpoints', 'best.json');
+
+const isBetter = ({ metric, value, goal }: Score, best: BestCheckpoint | undefined): boolean =>
+  best?.metric !== metric || (goal === 'min' ? value < best.value : value > best.value);
 
 /** Node's recursive `mkdir` says ENOENT also where the disk is read-only: asks the nearest folder that exists. */
 function reasonFor(path: string, error: unknown): unknown {

@@ -15,6 +15,8 @@ const FREE: ReadonlySet<string> = new Set<keyof RunConfig>([
   'checkpointEvery',
   'keepCheckpoints',
   'recordEvery',
+  'bestBy',
+  'bestGoal',
   'evaluate',
 ]);
 

@@ -47,7 +47,7 @@ export async function trainingLoop(options: LoopOptions): Promise<boolean> {
       if (micro.length < accumulate) continue;
       last = await oneStep(options, clock, micro);
       micro = [];
-      losses.push(last.metrics.loss!);
+      if (Number.isFinite(last.metrics.loss)) losses.push(last.metrics.loss!); // not of a skipped step
       await options.onStep(last);
       if (signal.aborted) return false;
       if (last.progress.step === stepsPerEpoch) break; // batches that do not fill an accumulated step are left out
@@ -59,6 +59,7 @@ export async function trainingLoop(options: LoopOptions): Promise<boolean> {
   return true;
 }
 
+/** NaN of no values. */
 export const mean = (values: readonly number[]): number => values.reduce((sum, v) => sum + v, 0) / values.length;
 
 async function oneStep(

@@ -87,6 +87,7 @@ export const readSummary = (run: string) =>
   JSON.parse(readFileSync(join(run, 'summary.json'), 'utf8')) as {
     readonly status: string;
     readonly loss: number;
+    readonly best: { readonly file: string; readonly step: number };
     readonly knn?: number;
     readonly steps: number;
     readonly skippedImages: number;

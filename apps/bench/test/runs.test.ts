@@ -36,10 +36,9 @@ describe.concurrent('a run', () => {
       'scores',
       'summary.json',
     ]);
-    expect(readdirSync(at('whole', 'checkpoints'))).toEqual([
-      'step-000000066.safetensors',
-      'step-000000072.safetensors',
-    ]);
+    const { best } = readSummary(at('whole'));
+    const kept = new Set(['best.json', best.file, 'step-000000066.safetensors', 'step-000000072.safetensors']);
+    expect(readdirSync(at('whole', 'checkpoints'))).toEqual([...kept].sort());
     const losses = lossesOf(at('whole'));
     expect(losses).toHaveLength(72);
     const last = losses.slice(-6);
@@ -81,15 +80,16 @@ describe.concurrent('a run', () => {
   it('goes on from the checkpoint before a damaged one', async () => {
     const short = ['--epochs', '2'];
     await contrastive(...pretrain('damaged', ...short));
-    const [older, newer] = readdirSync(at('damaged', 'checkpoints'));
+    const [older, newer] = readdirSync(at('damaged', 'checkpoints')).filter((name) => name !== 'best.json');
     truncateSync(at('damaged', 'checkpoints', newer!), 1000);
     const { loss } = readSummary(at('damaged'));
     const resumed = await contrastive(...pretrain('damaged', ...short, '--resume'));
     expect(resumed.stderr).toContain('Passed over a damaged checkpoint: ');
     expect(resumed.stderr).toContain(`Going on after step ${Number(older!.slice(5, 14))}.`);
     expect(readSummary(at('damaged')).loss).toBe(loss);
-    for (const name of readdirSync(at('damaged', 'checkpoints')))
-      truncateSync(at('damaged', 'checkpoints', name), 1000);
+    for (const name of readdirSync(at('damaged', 'checkpoints'))) {
+      if (name !== 'best.json') truncateSync(at('damaged', 'checkpoints', name), 1000);
+    }
     const hopeless = await contrastive(...pretrain('damaged', ...short, '--resume'));
     expect(hopeless.code).toBe(1);
     expect(hopeless.errors).toHaveLength(1);
@@ -178,7 +178,7 @@ describe.concurrent('a run', () => {
       `the last good checkpoint is ${at('nan', 'checkpoints', 'step-000000006.safetensors')}`,
     );
     expect(readdirSync(at('nan')).filter((name) => /tmp$|^lock|^encoder|^summary/.test(name))).toEqual([]);
-    expect(readdirSync(at('nan', 'checkpoints'))).toEqual(['step-000000006.safetensors']);
+    expect(readdirSync(at('nan', 'checkpoints'))).toEqual(['best.json', 'step-000000006.safetensors']);
   });
 
   it('starts from the beginning if it was killed before its first checkpoint', async () => {

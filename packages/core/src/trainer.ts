@@ -1,75 +1,20 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { allocate } from './allocate.js';
 import type { Backbone } from './backbone.js';
-import { type AnyHost, type AnyPlugin, type Composition, compose, drawAll, phasesOf } from './compose.js';
+import { type Composition, compose, drawAll, phasesOf } from './compose.js';
 import { SslError } from './errors.js';
 import { type HostTensor, type HostTensors, hostInts, hostScalar } from './host-tensor.js';
 import type { Weights } from './module.js';
-import type { Optimizer } from './optim/optimizer.js';
 import { positive, resolveOptions } from './options.js';
 import type { HostInfo, StepInfo } from './plugin.js';
-import type { ViewName, ViewPlan, ViewRecipe } from './recipe.js';
+import type { ViewName, ViewPlan } from './recipe.js';
 import { Rng } from './rng.js';
-import { type CompiledStep, eagerRuntime, type Program, type Runtime } from './runtime.js';
+import { type CompiledStep, eagerRuntime, type Program } from './runtime.js';
 import { checkMeta, readVariables, type Snapshot, type SnapshotMeta, writeVariables } from './snapshot.js';
 import { type StepContext, type StepVariant, stepFunction } from './step.js';
+import { type Batch, MAX_SKIPPED_IN_A_ROW, type StepReport, type TrainerOptions } from './trainer-types.js';
 
-export interface TrainerOptions {
-  readonly host: AnyHost;
-  /** In order of application. Default none: the host alone. */
-  readonly plugins?: readonly AnyPlugin[];
-  readonly optimizer: Optimizer;
-  /** Learning rate of a step. */
-  readonly schedule: (step: StepInfo) => number;
-  /** Images in a micro-batch. */
-  readonly batch: number;
-  /** Micro-batches whose gradients are averaged in one optimiser step. Default 1. */
-  readonly accumulate?: number;
-  /** Input side in pixels. */
-  readonly side: number;
-  readonly epochs: number;
-  /** Optimiser steps in an epoch. */
-  readonly stepsPerEpoch: number;
-  readonly seed: number;
-  /** One recipe for all views of the host, or one per view. */
-  readonly recipes: readonly ViewRecipe[];
-  /** Default `eagerRuntime`. */
-  readonly runtime?: Runtime;
-  /**
-   * What becomes of a step whose loss or gradient is NaN or infinite, or whose gradient is longer than `maxGradientNorm`. `stop`
-   * (default): `step` throws. `skip`: the step counts, but changes nothing, neither weights and statistics nor queues and optimiser; it
-   * throws only if {@link MAX_SKIPPED_IN_A_ROW} steps in a row are skipped.
-   */
-  readonly onDivergence?: 'stop' | 'skip';
-  /** L2 norm of a step's gradient over all parameters from which on the step counts as diverged, > 0. Default: no limit. */
-  readonly maxGradientNorm?: number | undefined;
-}
-
-/** A run that skips longer than this will not recover by itself. */
-export const MAX_SKIPPED_IN_A_ROW = 10;
-
-/** One micro-batch: views [n, S, S, 3], data-set indices, classes (−1 or absent where unknown). */
-export interface Batch {
-  readonly images: Readonly<Record<ViewName, HostTensor>>;
-  readonly ids: HostTensor;
-  readonly labels?: HostTensor | undefined;
-}
-
-export interface StepReport {
-  /** Optimiser steps done, this one included. */
-  readonly step: number;
-  readonly info: StepInfo;
-  readonly learningRate: number;
-  /**
-   * Scalars by name: `loss` (mean of the micro-batches); with `record` also `loss/<term>`, `gradientNorm` and the metrics of host and
-   * plug-ins (last micro-batch). With `onDivergence: 'skip'` or a `maxGradientNorm` always `gradientNorm`.
-   */
-  readonly metrics: Readonly<Record<string, number>>;
-  /** The step diverged and changed nothing. */
-  readonly skipped: boolean;
-  /** With `record`: larger outputs (scores, histograms) of the last micro-batch. */
-  readonly tensors: Readonly<Record<string, HostTensor>>;
-}
+export * from './trainer-types.js';
 
 /**
  * Trains a host with plug-ins, one optimiser step a call. It owns all variables of the run and knows nothing of files, folders or
@@ -248,16 +193,17 @@ export class Trainer {
       accumulate,
     };
     const key = JSON.stringify(variant);
-    let step = this.#steps.get(key);
-    if (step === undefined) {
-      step = await this.#program.prepare(
-        `${this.#composition.host.name} ${key}`,
-        stepFunction(this.#context, variant),
-        inputs,
-      );
-      this.#steps.set(key, step);
+    try {
+      let step = this.#steps.get(key);
+      if (step === undefined) {
+        const name = `${this.#composition.host.name} ${key}`;
+        step = await this.#program.prepare(name, stepFunction(this.#context, variant), inputs);
+        this.#steps.set(key, step);
+      }
+      return await step.run(inputs, record ? undefined : this.#watched);
+    } catch (error) {
+      throw withBatch(error, this.#options);
     }
-    return step.run(inputs, record ? undefined : this.#watched);
   }
 
   /** Everything needed to go on with this run, copied to host memory. */
@@ -313,4 +259,14 @@ export class Trainer {
     this.#program.dispose();
     tf.dispose(Object.values(this.#variables));
   }
+}
+
+/** Says which batch did not fit into the memory: it is what a user can change. */
+function withBatch(error: unknown, { batch, side }: TrainerOptions): unknown {
+  if (!(error instanceof SslError) || error.code !== 'OUT_OF_MEMORY') return error;
+  const views = `A step with a batch of ${batch} images of ${side} × ${side} pixels`;
+  return new SslError('OUT_OF_MEMORY', `${views} needs more memory than there is. ${error.message}`, {
+    hint: `Use a batch smaller than ${batch} (several can be accumulated), smaller images or a narrower network.`,
+    cause: error,
+  });
 }

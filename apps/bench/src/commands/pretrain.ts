@@ -66,6 +66,16 @@ export function pretrainCommand(context: Context): Command {
     .option('--threads <n>', 'threads of the tensor library', number)
     .option('--workers <n>', 'threads that make views', number)
     .option('--max-unreadable <share>', 'share of unreadable images that is tolerated', number)
+    .addOption(
+      new Option('--on-divergence <what>', 'on a loss or gradient that is not finite').choices([
+        'stop',
+        'skip',
+        'rollback',
+      ]),
+    )
+    .option('--max-gradient-norm <norm>', 'gradient norm that counts as diverged', number)
+    .option('--best-by <metric>', 'metric of the best checkpoint')
+    .addOption(new Option('--best-goal <goal>', 'whether less or more is better').choices(['min', 'max']))
     .option('--checkpoint-every <epochs>', 'epochs between checkpoints', number)
     .option('--keep-checkpoints <n>', 'checkpoints that are kept', number)
     .option('--record-every <steps>', 'steps between full records of metrics', number)
