@@ -177,7 +177,8 @@ export function histogramOf(
     const size = Math.min(chunk, values.size - start);
     parts.push(
       tf.tidy(() => {
-        const oneHot = tf.oneHot(tf.slice(bin, start, size), bins, 1, 0, 'float32') as tf.Tensor2D;
+        // Not oneHot's own float32: the wasm backend writes integers into it.
+        const oneHot = tf.cast(tf.oneHot(tf.slice(bin, start, size), bins), 'float32') as tf.Tensor2D;
         return tf.reshape(tf.matMul(tf.slice(counts, [0, start], [1, size]), oneHot), [bins]);
       }),
     );

@@ -67,7 +67,8 @@ export async function trainSegmentation(
   const loss = (output: tf.Tensor4D, rows: Int32Array): tf.Scalar => {
     const logits = tf.reshape(enlarge(output, height, width), [-1, classes]) as tf.Tensor2D;
     const { labels, counted } = pixelsOf(train, rows);
-    const target = tf.oneHot(tf.tensor1d(labels, 'int32'), classes, 1, 0, 'float32');
+    // Not oneHot's own float32: the wasm backend writes integers into it.
+    const target = tf.cast(tf.oneHot(tf.tensor1d(labels, 'int32'), classes), 'float32');
     const own = tf.sum(tf.mul(logits, target), 1);
     const losses = tf.mul(tf.sub(tf.logSumExp(logits, 1), own), tf.tensor1d(counted));
     return tf.div(

@@ -99,7 +99,8 @@ function trainStep(
 ): StepFunction {
   const parameters = groups.flatMap((g) => g.parameters);
   return ({ images, labels, scheduled, base }) => {
-    const target = tf.oneHot(labels as tf.Tensor1D, classes, 1, 0, 'float32');
+    // Not oneHot's own float32: the wasm backend writes integers into it.
+    const target = tf.cast(tf.oneHot(labels as tf.Tensor1D, classes), 'float32');
     const { value, grads } = tf.variableGrads(
       () => {
         const logits = logitsOf(images as tf.Tensor4D);

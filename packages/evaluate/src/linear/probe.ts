@@ -163,7 +163,8 @@ function createTrainer(dim: number, classes: number, recipe: ProbeRecipe, rate: 
       standardizer?.apply(batch.data, picked.length);
       return tf.tidy(() => {
         const x = tf.tensor2d(batch.data, [picked.length, dim]);
-        const target = tf.oneHot(tf.tensor1d(batch.labels, 'int32'), classes, 1, 0, 'float32') as tf.Tensor2D;
+        // Not oneHot's own float32: the wasm backend writes integers into it.
+        const target = tf.cast(tf.oneHot(tf.tensor1d(batch.labels, 'int32'), classes), 'float32') as tf.Tensor2D;
         const logits = tf.add(tf.matMul(x, weights.kernel as tf.Tensor2D), weights.bias!) as tf.Tensor2D;
         // exp / Σ exp, and the mean last: equal logits then give a zero gradient exactly, which Adam does not blow up. Some backends' own
         // softmax goes through logarithms.
