@@ -55,6 +55,23 @@ describe('nnclr', () => {
     expect(stored('ntXent')).toEqual([0, 2]);
   });
 
+  it('drops raw rows that do not fit before the end, and starts again there, as lightly does', () => {
+    const { host, state } = setUp({ contrast: 'ntXent' });
+    const commit = (first: number, second: number) => {
+      const view = { projection: tf.tensor2d([first, 0, second, 0], [2, 2]) };
+      const labels = tf.tensor1d([first, second], 'int32');
+      host.commit!(feed({ online: both(view), state, labels }));
+      return {
+        support: (state.support!.arraySync() as number[][]).map((row) => row[0]),
+        labels: state.labels!.arraySync(),
+      };
+    };
+    expect(host.info({ batch: 2, side: 8 }).batch).toBe(2);
+    commit(1, 2);
+    expect(commit(3, 4)).toEqual({ support: [1, 2, 3], labels: [1, 2, 3] });
+    expect(commit(5, 6)).toEqual({ support: [5, 6, 3], labels: [5, 6, 3] });
+  });
+
   it('reports how many neighbours have the class of their image', () => {
     const { host, state } = setUp();
     state.labels!.assign(tf.tensor1d([3, 4, -1], 'int32') as never);

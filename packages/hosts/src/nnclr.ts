@@ -51,7 +51,10 @@ export interface NnclrOptions {
   predictor?: Module;
   /** τ > 0. Default 0.1 (paper); solo-learn 0.2, lightly on CIFAR 0.5. */
   temperature?: number;
-  /** K, rows of the support set: a multiple of the batch. Default 98304 (paper); solo-learn 65536, on CIFAR at most 4096. */
+  /**
+   * K, rows of the support set: a multiple of the batch with `rows`; with `ntXent` rows that do not fit before the end are dropped
+   * (lightly). Default 98304 (paper); solo-learn 65536, on CIFAR at most 4096.
+   */
   supportSize?: number;
   /**
    * `rows`: a neighbour picks its prediction among the batch's predictions; view 1 is stored, as unit rows (paper, solo-learn).
@@ -140,7 +143,7 @@ export function nnclr(options: NnclrOptions): Host<HostTensors, State> {
     },
     views: twoViews('nnclr'),
     info: (input) => {
-      requireMultiple('nnclr', 'supportSize', o.supportSize, input.batch);
+      if (!isNtXent) requireMultiple('nnclr', 'supportSize', o.supportSize, input.batch);
       const negativeRows = { global: isNtXent ? 2 * input.batch : input.batch };
       return infoOf(backbone, input, { dim, anchorViews: VIEWS, negativeRows, momentumTarget: false });
     },
@@ -158,8 +161,9 @@ export function nnclr(options: NnclrOptions): Host<HostTensors, State> {
       return { std: embeddingStd(embedding), purity: purityOf(labels, found) };
     },
     commit: ({ target, state, labels }) => {
-      push(state, 'support', isNtXent ? target.view('view2').projection : target.view('view1').embedding);
-      push(state, 'labels', labels);
+      const overflow = isNtXent ? 'drop' : 'forbid';
+      push(state, 'support', isNtXent ? target.view('view2').projection : target.view('view1').embedding, overflow);
+      push(state, 'labels', labels, overflow);
     },
   });
 }

@@ -13,8 +13,8 @@ export const asState = (name: string, ring: Ring<tf.Rank>): State => ({
 /** The queue's rows, a constant. */
 export const queueRows = (state: State, name: string): tf.Tensor2D => state[name] as unknown as tf.Tensor2D;
 
-/** Writes `rows` over the oldest ones. */
-export function push(state: State, name: string, rows: tf.Tensor): void {
+/** Writes `rows` over the oldest ones. `overflow` as of `enqueue`. */
+export function push(state: State, name: string, rows: tf.Tensor, overflow: 'forbid' | 'drop' = 'forbid'): void {
   const ring = { rows: state[name], pointer: state[`${name}/pointer`] } as unknown as Ring<tf.Rank>;
-  enqueue(ring, rows);
+  enqueue(ring, rows, { overflow });
 }
