@@ -17,10 +17,14 @@ const MAX_RANK = 254; // TensorShape::MaxDimensions()
 function dimensions(shape: readonly number[]): BigInt64Array {
   const good = Array.isArray(shape) && shape.length <= MAX_RANK;
   if (!good || !shape.every((d) => Number.isSafeInteger(d) && d >= 0) || !Number.isSafeInteger(sizeOf(shape))) {
-    throw new SslError('SHAPE_MISMATCH', `tensor: [${String(shape)}] is not a shape: whole numbers ≥ 0 are needed.`);
+    throw new SslError('SHAPE_MISMATCH', `tensor: ${shapeText(shape)} is not a shape: whole numbers ≥ 0 are needed.`);
   }
   return BigInt64Array.from(shape, BigInt);
 }
+
+/** Anything that was given as a shape; an object need not have a text. */
+const shapeText = (shape: unknown): string =>
+  Array.isArray(shape) ? `[${shape.map((d) => (typeof d === 'number' ? d : typeof d))}]` : typeof shape;
 
 /**
  * A `TF_Tensor` filled with a copy of `values`. The caller frees it with `deleteTensor`.
