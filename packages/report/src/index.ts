@@ -9,4 +9,6 @@ export { type FoundRun, findRuns } from './run/find-runs.js';
 export { type Run, RunReader, readRun } from './run/run-reader.js';
 export type { RunState } from './run/run-state.js';
 export { type Verdict, type VerdictKind, verdictOf } from './run/verdict.js';
+export { exportTensorBoard, type TensorBoardExtras } from './tensorboard/export.js';
+export type { Embedding } from './tensorboard/projector.js';
 export { startWatch, WATCH_DEFAULTS, type WatchOptions, type WatchServer } from './watch/server.js';

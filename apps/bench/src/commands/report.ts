@@ -1,7 +1,14 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { SslError } from '@contrastive/core';
-import { findRuns, type RunPictures, readRun, renderReport, verdictOf } from '@contrastive/report';
+import {
+  exportTensorBoard,
+  findRuns,
+  readRun,
+  renderReport,
+  type TensorBoardExtras,
+  verdictOf,
+} from '@contrastive/report';
 import { Command, Option } from 'commander';
 import { openBackend } from '../backend.js';
 import type { Context } from '../cli.js';
@@ -17,6 +24,7 @@ interface Flags {
   readonly cache?: string;
   readonly images: number;
   readonly pictures: boolean;
+  readonly tensorboard?: string;
   readonly backend: 'auto' | 'tensorflow' | 'wasm';
   readonly threads?: number;
 }
@@ -30,6 +38,7 @@ export function reportCommand(_context: Context): Command {
     .option('--cache <dir>', 'where decoded images are kept')
     .option('--images <n>', 'images of the map', number, 1000)
     .option('--no-pictures', 'no view pairs, neighbours and map: neither data nor encoder are read')
+    .option('--tensorboard <dir>', 'also write TensorBoard logs, a folder a run')
     .addOption(new Option('--backend <b>', 'tensor library').choices(['auto', 'tensorflow', 'wasm']).default('auto'))
     .option('--threads <n>', 'threads of the tensor library', number)
     .action(run);
@@ -38,7 +47,7 @@ export function reportCommand(_context: Context): Command {
 async function run(locations: readonly string[], flags: Flags): Promise<void> {
   const output = createProgress(process.stderr);
   const runs = locations.flatMap(runsIn).map(({ path, name }) => readRun(path, name));
-  const pictures = new Map<string, RunPictures>();
+  const pictures = new Map<string, PictureFindings>();
   if (flags.pictures) {
     for (const { path, name, config } of runs) {
       const found = await look(path, config, flags, output);
@@ -47,9 +56,19 @@ async function run(locations: readonly string[], flags: Flags): Promise<void> {
     }
   }
   writeFileAtomic(flags.out, renderReport(runs, { pictures }));
+  if (flags.tensorboard !== undefined) {
+    for (const r of runs) exportTensorBoard(r, join(flags.tensorboard, r.name), extrasOf(pictures.get(r.path)));
+  }
   for (const r of runs) console.log(`${r.name}: ${r.state}, ${verdictOf(r).kind}. ${verdictOf(r).rule}`);
   console.log(`Report: ${resolve(flags.out)}`);
+  if (flags.tensorboard !== undefined) console.log(`TensorBoard: tensorboard --logdir ${flags.tensorboard}`);
 }
+
+const extrasOf = (found: PictureFindings | undefined): TensorBoardExtras => {
+  if (found === undefined) return {};
+  const { viewPairs, features, labels, images } = found;
+  return { viewPairs, embedding: { ...features, labels, images } };
+};
 
 /** @throws SslError `IO`, `USAGE` if there is no run. */
 export function runsIn(location: string) {

@@ -3,7 +3,7 @@ import { heatmap } from '../plots/heatmap.js';
 import { curvesOf, curvesOfAll, lines } from '../plots/lines.js';
 import { strokeOf } from '../plots/render.js';
 import { ridges } from '../plots/ridges.js';
-import { isEdited, lastOf, partsOf, shortNumber } from '../run/describe.js';
+import { isEdited, lastOf, partsOf, rangeOf, shortNumber } from '../run/describe.js';
 import type { Run } from '../run/run-reader.js';
 import { type VerdictKind, verdictOf } from '../run/verdict.js';
 import { html, type Markup } from './html.js';
@@ -166,13 +166,14 @@ function distributions(runs: readonly Run[]): Markup | undefined {
     runs.flatMap((run, r) =>
       stagesOf(run).flatMap((stage) =>
         (['pos', 'neg'] as const).map((side) => {
-          const records = run.arrays.get(`scores/${termOf(run)}/${stage}/${side}Histogram`)?.points ?? [];
+          const name = `scores/${termOf(run)}/${stage}/${side}Histogram`;
+          const records = run.arrays.get(name)?.points ?? [];
           const kind = side === 'pos' ? 'Positive' : 'Negative';
           const when = isEdited(run) ? (stage === 'raw' ? ', before the methods' : ', after the methods') : '';
           return heatmap(records, {
             id: `heat-${r}-${stage}-${side}`,
             title: `${kind} scores${when}, ${run.name}`,
-            range: stage === 'raw' ? [-1, 1] : [-4, 4],
+            range: rangeOf(name)!,
             colour: side === 'pos' ? BLUE : ORANGE,
           });
         }),

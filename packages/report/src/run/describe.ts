@@ -25,3 +25,9 @@ export function shortNumber(value: number | undefined): string {
   if (value !== 0 && (Math.abs(value) >= 1e5 || Math.abs(value) < 1e-3)) return value.toExponential(2);
   return String(Number(value.toPrecision(4)));
 }
+
+/** Ranges that runs are recorded with: cosines, and scores that extrapolation may have moved beyond them. */
+export function rangeOf(array: string): readonly [number, number] | undefined {
+  if (!array.endsWith('Histogram')) return undefined;
+  return array.includes('/raw/') ? [-1, 1] : [-4, 4];
+}
