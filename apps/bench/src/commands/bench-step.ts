@@ -85,6 +85,7 @@ async function run(flags: Flags): Promise<void> {
   const first = performance.now();
   await trainer.step([inputs]);
   const firstMs = performance.now() - first;
+  const startupMs = process.uptime() * 1000;
   const times: number[] = [];
   const cpuTimes: number[] = [];
   let loss = 0;
@@ -116,6 +117,8 @@ async function run(flags: Flags): Promise<void> {
     loadMs: round(loadMs),
     recordMs: stats() === undefined ? null : round(stats()!.recordMs + stats()!.compileMs),
     firstStepMs: round(firstMs),
+    // From the start of the process to the end of its first step.
+    startupMs: round(startupMs),
     peakRssMb: Math.round(process.resourceUsage().maxRSS / 1024),
     backend: backend.description,
     loss,
