@@ -1,10 +1,15 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { makeBackbone, makeHost, makeMethod } from '../catalogue.js';
 import type { ResultRow } from '../evaluation/result.js';
+import { GRIDS } from '../locations.js';
+import { toConfig } from '../run-options.js';
 import { type Cell, cellsOf } from './cells.js';
 import { htmlOf } from './html.js';
 import { csvOf, markdownOf, terminalText } from './outputs.js';
 import type { CellRecord } from './run-grid.js';
-import { parseGrid } from './schema.js';
+import { parseGrid, readGrid } from './schema.js';
 import { summarize } from './summary.js';
 import { resultsOf } from './tables.js';
 
@@ -165,5 +170,17 @@ describe('outputs', () => {
       .split('\n');
     expect(lines[1]).toBe(`photos,resnet18,moco,'=1+1,method,1,trained,"a, ""b""",top-1,0.5,,,400`);
     expect(lines).toHaveLength(2);
+  });
+});
+
+describe('the grids that come with the program', () => {
+  const files = readdirSync(GRIDS, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.yaml'));
+
+  it.each(files)('%s holds runs that can be made', (file) => {
+    for (const { config: fields, preset } of cellsOf(readGrid(join(GRIDS, file)))) {
+      const config = toConfig({ fields, preset, settings: [] });
+      makeHost(config.host, makeBackbone(config.backbone, config.side));
+      for (const method of config.methods) makeMethod(method);
+    }
   });
 });
