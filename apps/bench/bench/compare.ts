@@ -6,6 +6,7 @@ import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { CASES, type Case } from './cases.js';
+import { type Measurement, measure, measureOurs, script } from './measure.js';
 import { findPython, type Python } from './python.js';
 
 const HELP = `pnpm bench:compare [options]
@@ -34,37 +35,8 @@ const { values: flags } = parseArgs({
 const threads = Number(flags.threads ?? availableParallelism());
 const steps = Number(flags.steps);
 
-interface Measurement {
-  readonly medianMs: number;
-  readonly minMs: number;
-  /** Least processor time of a step, over all threads. */
-  readonly minCpuMs: number;
-  readonly startupMs: number;
-  readonly peakRssMb: number;
-  readonly version?: string;
-}
-
-/** The last line of a program as JSON, or the reason why there is none. */
-function measure(program: string, args: readonly string[]): Measurement | string {
-  const result = spawnSync(program, args, {
-    encoding: 'utf8',
-    env: {
-      ...process.env,
-      TF_NUM_INTRAOP_THREADS: String(threads),
-      TF_NUM_INTEROP_THREADS: String(threads),
-      OMP_NUM_THREADS: String(threads),
-    },
-  });
-  const line = result.stdout.trim().split('\n').at(-1) ?? '';
-  if (result.status === 0 && line.startsWith('{')) return JSON.parse(line) as Measurement;
-  return result.stderr.trim().split('\n').at(-1) || `exit code ${result.status}`;
-}
-
-const script = (name: string) => fileURLToPath(new URL(name, import.meta.url));
-const measureOurs = (c: Case) =>
-  measure(process.execPath, [...process.execArgv, script('ours.ts'), JSON.stringify({ ...c, steps })]);
 const measureTheirs = (c: Case, python: string, variant: string) =>
-  measure(python, [script('theirs.py'), JSON.stringify({ ...c, steps, threads, variant })]);
+  measure(python, [script('theirs.py'), JSON.stringify({ ...c, steps, threads, variant })], threads);
 
 const variantsOf = ({ kind }: Case): readonly string[] =>
   kind === 'knn' ? ['eager'] : ['eager', 'channels_last', ...(flags.compile ? ['compile'] : [])];
@@ -96,7 +68,7 @@ function compare(c: Case, python: Python): Row {
   const variants = 'path' in python ? variantsOf(c) : [];
   for (const variant of variants) sides.set(variant, []);
   for (let round = 0; round < Number(flags.rounds); round++) {
-    sides.get('ours')!.push(measureOurs(c));
+    sides.get('ours')!.push(measureOurs(c, steps, threads));
     for (const variant of variants)
       sides.get(variant)!.push(measureTheirs(c, (python as { path: string }).path, variant));
   }
@@ -115,7 +87,7 @@ const speedOf = (m: Measurement | string): number => (typeof m === 'string' ? Nu
 const number = (value: number) => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));
 
 function line({ case: c, ours, theirs, variant, load }: Row): string {
-  const cell = (key: keyof Omit<Measurement, 'version'>): string[] => {
+  const cell = (key: keyof Measurement): string[] => {
     const [a, b] = [ours, theirs].map((m) => (typeof m === 'string' ? undefined : m[key]));
     const ratio = a === undefined || b === undefined ? '–' : (a / b).toFixed(2);
     return [a === undefined ? '–' : number(a), b === undefined ? '–' : number(b), ratio];

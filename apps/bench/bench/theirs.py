@@ -175,5 +175,4 @@ for _ in range(case["steps"]):
 walls.sort()
 result.update(medianMs=walls[len(walls) // 2], minMs=walls[0], minCpuMs=min(cpus))
 result["peakRssMb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "linux" else 2**20))
-result["version"] = torch.__version__
 print(json.dumps(result))
