@@ -35,7 +35,8 @@ export function stepLog(step: LoopStep, trainer: Trainer, config: RunConfig): St
     waitMs: Number(waitMs.toFixed(2)),
     imagesPerSecond: Number(((1000 * images) / (stepMs + waitMs)).toFixed(1)),
   };
-  if (Object.keys(tensors).length === 0) return { line, arrays: {} };
+  // A skipped step's features are not finite: there is nothing to measure.
+  if (step.skipped || Object.keys(tensors).length === 0) return { line, arrays: {} };
   const { scalars, arrays } = digest(tensors, config.methods.length > 0);
   const age = queueAge(trainer, config, step.step - 1);
   const memoryMb = Math.round(process.memoryUsage().rss / 2 ** 20);
