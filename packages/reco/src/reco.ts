@@ -23,6 +23,7 @@ import { encodeMixed, interpolationTerm, relationTerm, teacherView } from './ter
 
 /** Rows of an own queue where the host has no negatives to take the number from. */
 const DEFAULT_BANK = 4096;
+
 /**
  * ReCo (relation-aware contrastive learning, arXiv 2211.01796): adds two loss terms to the host's.
  *

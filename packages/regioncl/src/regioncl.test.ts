@@ -81,6 +81,8 @@ describe('regioncl over MoCo: worked example 7.3 of spec "regioncl"', () => {
     const [on, off] = [true, false].map((intraNegative) => regions(example().io, { intraNegative }).scored[1]!);
     on!.comparisons.forEach(({ losses }, i) => {
       expect(Math.min(...values(tf.sub(losses, off!.comparisons[i]!.losses)))).toBeGreaterThan(0);
+      // Invariant 7: all of 1 + 3 + 1 candidates within 2 / τ of the positive.
+      expect(Math.max(...values(losses))).toBeLessThanOrEqual(Math.log(1 + 4 * Math.exp(2 / 0.2)));
     });
   });
 

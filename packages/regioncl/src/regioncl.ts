@@ -31,7 +31,7 @@ type Io = StepIo & { readonly draws: OnDevice<RegionDraws> };
  * the *canvas* (outside, belongs to the image) and the *paste* (inside, belongs to the partner); each is held to the plain other
  * view of its owner, against the host's negatives and the other region of the same composed image.
  *
- * Adds a term `region` that weighs as much as the host's term. One more online pass for each composed view; the target never sees a
+ * Adds a term `region` of weight 1, whose shares sum to those of the host's term. One more online pass for each composed view; the target never sees a
  * composed image. The form follows from the host: with negatives as RegionCL-M and -D, without as RegionCL-S.
  * Gradient reaches region rows; keys, queue and the other region are constants.
  *

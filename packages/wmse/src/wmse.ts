@@ -27,7 +27,7 @@ import { whiten } from './whitening/whiten.js';
  * The projector is the host's: give it {@link wmseHead} for the paper's. Hosts' own terms do not count, but their passes still run.
  *
  * @throws SslError `BAD_OPTION`; `INCOMPATIBLE` if slices do not fit batch and embedding.
- * @example new Trainer({ host: simclr({ backbone, projector: wmseHead({ dim: 64 }) }), plugins: [wmse()], batch: 256, … })
+ * @example new Trainer({ host: simclr({ backbone, projector: wmseHead(backbone.channels), dim: 64 }), plugins: [wmse()], batch: 256, … })
  */
 export function wmse(options: WmseOptions = {}): Plugin<HostTensors, Tensors, State> {
   const o = resolveWmse(options);

@@ -17,6 +17,7 @@ import { onlyCommitWritesState, targetGetsNoGradient } from './constants.js';
 import { drawsFixedShapes, drawsIndependently } from './draws.js';
 import { editsRepeatably } from './edit.js';
 import { namesThrowingHooks } from './errors.js';
+import { leavesHostState } from './host-state.js';
 import { CHECKS } from './index.js';
 import { keepsNoTensors } from './memory.js';
 import { neutralIsHost } from './neutral.js';
@@ -104,6 +105,15 @@ describe('a check fails', () => {
         },
       });
     await broken(onlyCommitWritesState, cellOf(make)).toThrow('plugins/probe/last differs');
+  });
+
+  it('where the host’s queue is written', async () => {
+    const overwrite: AnyPlugin['commit'] = ({ hostTerms }) => {
+      const rows = hostTerms[0]!.comparisons[0]!.negatives[0]!.rows as tf.Variable;
+      rows.assign(tf.zerosLike(rows));
+    };
+    const cell = cellOf(() => sound({ commit: overwrite! }));
+    await broken(leavesHostState, cell).toThrow(/^The host’s state/);
   });
 
   it('where a counter outside of the state is lost in a checkpoint', async () => {

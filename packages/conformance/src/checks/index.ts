@@ -3,6 +3,7 @@ import { onlyCommitWritesState, targetGetsNoGradient } from './constants.js';
 import { drawsFixedShapes, drawsIndependently } from './draws.js';
 import { editsRepeatably } from './edit.js';
 import { namesThrowingHooks } from './errors.js';
+import { leavesHostState } from './host-state.js';
 import { keepsNoTensors } from './memory.js';
 import { neutralIsHost } from './neutral.js';
 import { recordedIsEager } from './recorded.js';
@@ -15,6 +16,7 @@ export const CHECKS: readonly Check[] = [
   drawsFixedShapes,
   targetGetsNoGradient,
   onlyCommitWritesState,
+  leavesHostState,
   resumes,
   keepsNoTensors,
   recordedIsEager,
