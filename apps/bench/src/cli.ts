@@ -9,6 +9,7 @@ import { pretrainCommand } from './commands/pretrain.js';
 import { quickstartCommand } from './commands/quickstart.js';
 import { reportCommand } from './commands/report.js';
 import { setupCommand } from './commands/setup.js';
+import { transferCommand } from './commands/transfer.js';
 import { watchCommand } from './commands/watch.js';
 import { reportError } from './exit.js';
 
@@ -32,6 +33,7 @@ export async function main(args: readonly string[]): Promise<number> {
     doctorCommand,
     pretrainCommand,
     evaluateCommand,
+    transferCommand,
     benchCommand,
     reportCommand,
     watchCommand,
