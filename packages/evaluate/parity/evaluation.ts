@@ -62,7 +62,7 @@ const knnWeighted: ParityAdapter = async ({ inputs, params }) => {
   const neighbours = await nearest(bank, test, { k });
   const scoresRelative = Array.from({ length: test.rows }, (_, i) => {
     const scores = new Float64Array(numClasses);
-    classScores(neighbours, i, bank.labels, { kind: 'exponential', k, temperature }, scores);
+    classScores(neighbours, i, bank.labels, { kind: 'exponential', k: neighbours.k, temperature }, scores);
     return [...scores];
   });
   return {
@@ -92,9 +92,9 @@ const chunked = (values: ArrayLike<number>, width: number): number[][] =>
 
 const logreg: ParityAdapter = async ({ inputs, params }) => {
   const { x, y, xTest, yTest } = inputs as { x: Rows; y: number[]; xTest: Rows; yTest: number[] };
-  const { C } = params as { C: number };
+  const { C, fitIntercept = true } = params as { C: number; fitIntercept?: boolean };
   const test = labelled(xTest, yTest);
-  const fit = await fitLogistic(labelled(x, y), { C, tolerance: 1e-9 });
+  const fit = await fitLogistic(labelled(x, y), { C, fitIntercept, tolerance: 1e-9 });
   const score = await scoreClassifier(fit, test);
   return {
     objective: fit.objective,
@@ -162,9 +162,10 @@ async function crossEntropy(fit: LinearClassifier, { labels, ...features }: Labe
 
 const svm: ParityAdapter = async ({ inputs, params }) => {
   const { features, labels } = inputs as { features: Rows; labels: number[] };
-  const { C, classWeight } = params as { C: number; classWeight: { positive: number } };
+  const { C, classWeight } = params as { C: number; classWeight: { positive: number; negative: number } };
   const normalized = normalizeForSvm(matrix(features));
-  const fit = await fitSvm(normalized, labels, { C, positiveWeight: classWeight.positive });
+  const { positive, negative } = classWeight; // the package fixes the negative weight at 1
+  const fit = await fitSvm(normalized, labels, { C: C * negative, positiveWeight: positive / negative });
   return { ...fit, decision: await svmScores(fit, normalized) };
 };
 
