@@ -51,9 +51,10 @@ const raw = (text: string): Markup => html([text] as unknown as TemplateStringsA
 export const sectionMarkup = ({ id, title, body }: Section): Markup =>
   html`<section id="${id}" aria-labelledby="${id}-heading"><h2 id="${id}-heading">${title}</h2>${body}</section>\n`;
 
-export const header = (title: string, sections: readonly Section[]): Markup => html`
+/** @param above a line over the title. */
+export const header = (title: string, sections: readonly Section[], above?: Markup): Markup => html`
 <a class="skip" href="#content">Skip to the content</a>
-<header><h1>${title}</h1><nav aria-label="Sections"><ul>${sections.map(
+<header>${above}<h1>${title}</h1><nav aria-label="Sections"><ul>${sections.map(
   ({ id, title: name }) => html`<li><a href="#${id}">${name}</a></li>`,
 )}</ul></nav></header>`;
 

@@ -23,7 +23,7 @@ figure { margin: 0; padding: 12px; background: var(--panel); border: 1px solid v
 figcaption p { font-size: 0.875rem; color: var(--soft); }
 .plot { display: block; width: 100%; height: auto; overflow: visible; font-size: 12px; }
 .plot text { white-space: pre; }
-.plot [aria-label="y-grid"] { stroke-opacity: 0.15; }
+.plot .y-grid { stroke-opacity: 0.15; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 0.875rem; font-variant-numeric: tabular-nums; }
 th, td { text-align: right; padding: 3px 10px; border-bottom: 1px solid var(--line); white-space: nowrap; }
@@ -42,7 +42,6 @@ pre { overflow-x: auto; background: var(--panel); padding: 12px; border: 1px sol
 .pictures img.same { border-color: var(--good); } .pictures img.other { border-color: var(--bad); border-style: dashed; }
 .pictures li { font-size: 0.75rem; color: var(--soft); } .neighbours li { width: 100%; display: flex; align-items: center; gap: 6px; flex-wrap: wrap; }
 .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
-.back { max-width: 1320px; margin: 0 auto; padding: 12px 16px 0; }
 .note { color: var(--soft); font-size: 0.875rem; }
 @media print { .skip, nav { display: none; } figure { break-inside: avoid; } }
 @media (prefers-reduced-motion: no-preference) { html { scroll-behavior: smooth; } }

@@ -22,6 +22,11 @@ export function render(options: Plot.PlotOptions, label: string): Markup {
     document: document as unknown as Document,
   });
   svg.querySelector('style')?.remove();
+  // Plot names its groups for screen readers, which a picture with one description does not need; styles use the names.
+  for (const part of svg.querySelectorAll('[aria-label]')) {
+    part.setAttribute('class', part.getAttribute('aria-label')!.replaceAll(' ', '-'));
+    part.removeAttribute('aria-label');
+  }
   svg.setAttribute('role', 'img');
   return new Markup(String((svg as unknown as { outerHTML: string }).outerHTML));
 }

@@ -5,7 +5,6 @@
 export const CLIENT = `
 const status = document.getElementById('status');
 const source = new EventSource(document.body.dataset.events);
-const isOpen = new Set();
 let busy = false;
 let missed = false;
 
@@ -27,7 +26,9 @@ async function load() {
 
 function show(page) {
   const old = document.getElementById('content');
-  for (const section of page.querySelectorAll('section')) {
+  const sections = [...page.querySelectorAll('section')];
+  const wanted = new Set(sections.map((section) => section.id));
+  for (const section of sections) {
     const present = document.getElementById(section.id);
     if (present === null) { old.append(section); continue; }
     for (const details of section.querySelectorAll('details')) {
@@ -46,7 +47,7 @@ function show(page) {
     }
   }
   for (const present of [...old.querySelectorAll(':scope > section')]) {
-    if (page.getElementById(present.id) === null) present.remove();
+    if (!wanted.has(present.id)) present.remove();
   }
 }
 

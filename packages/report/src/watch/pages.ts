@@ -12,7 +12,7 @@ const HEAD = html`<link rel="stylesheet" href="/style.css"><link rel="icon" href
 export const runPath = (name: string): string => `/runs/${encodeURIComponent(name)}`;
 
 function livePage(title: string, path: string, sections: readonly Section[], above?: Markup): string {
-  const content = html`${above}${header(title, sections)}<main id="content">${sections.map(sectionMarkup)}</main>
+  const content = html`${header(title, sections, above)}<main id="content">${sections.map(sectionMarkup)}</main>
 <footer><p class="note" id="status" role="status">Connecting.</p></footer>`;
   const text = page({ title, head: HEAD, body: content });
   const data = html`<body data-events="${`${path}/events`}" data-panels="${`${path}/panels`}">`.text;
@@ -21,12 +21,7 @@ function livePage(title: string, path: string, sections: readonly Section[], abo
 
 /** The page of one run. */
 export const runPage = (run: Run, isOnly: boolean): string =>
-  livePage(
-    run.name,
-    runPath(run.name),
-    sectionsOf([run]),
-    isOnly ? undefined : html`<p class="back"><a href="/">All runs</a></p>`,
-  );
+  livePage(run.name, runPath(run.name), sectionsOf([run]), isOnly ? undefined : html`<p><a href="/">All runs</a></p>`);
 
 /** The panels of a run's page, for its script. */
 export const runPanels = (run: Run): string => html`${sectionsOf([run]).map(sectionMarkup)}`.text;
