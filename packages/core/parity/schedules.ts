@@ -22,10 +22,14 @@ const valuesAt = (schedule: Schedule, steps: readonly number[], epochs: number, 
 
 function learningRates({ inputs, params }: Fixture) {
   const { steps } = inputs as { steps: number[] };
-  const p = params as { baseLr: number; warmup: number; total: number; milestones: number[]; stepGamma: number };
+  const p = params as Record<'baseLr' | 'warmup' | 'total' | 'stepGamma', number> & {
+    readonly milestones: readonly number[];
+    readonly soloWarmupStart?: number;
+  };
+  const { soloWarmupStart: warmupStart = 3e-5 } = p;
   const at = (schedule: Schedule) => valuesAt(schedule, steps, p.total);
   const warmup = (dialect: 'mocoV3' | 'solo' | 'lightly') =>
-    at(warmupCosineRate(p.baseLr, { warmupEpochs: p.warmup, dialect }));
+    at(warmupCosineRate(p.baseLr, { warmupEpochs: p.warmup, dialect, warmupStart }));
   return {
     solo: warmup('solo'),
     lightly: warmup('lightly'),

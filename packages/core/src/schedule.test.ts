@@ -54,6 +54,7 @@ describe('warmupCosineRate', () => {
       55: 0.15,
       99: 0.000091,
     });
+    expectAt(warmupCosineRate(0.3, { dialect: 'solo', warmupStart: 0.03 }), 100, { 0: 0.03, 1: 0.06, 9: 0.3 });
     expectAt(warmupCosineRate(0.3, { dialect: 'lightly' }), 100, {
       0: 0.03,
       1: 0.06,

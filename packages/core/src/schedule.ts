@@ -17,16 +17,18 @@ export interface WarmupCosineRateOptions {
   warmupEpochs?: number;
   /**
    * Whose step count. With t and T steps, of which W are warm-up and s = t − W:
-   * `mocoV3` lr·t/W, then ½lr(1+cos(πs/(T−W))) (also ReCo, RegionCL-D, SNCLR); `solo` lr₀+t(lr−lr₀)/(W−1), lr₀ = 3e-5, then the
+   * `mocoV3` lr·t/W, then ½lr(1+cos(πs/(T−W))) (also ReCo, RegionCL-D, SNCLR); `solo` lr₀+t(lr−lr₀)/(W−1), then the
    * same; `lightly` lr(t+1)/W, then ½lr(1+cos(πs/(T−W−1))). Default `mocoV3`.
    */
   dialect?: 'mocoV3' | 'solo' | 'lightly';
+  /** lr₀ of dialect `solo`, ≥ 0. Default 3e-5 (solo-learn). */
+  warmupStart?: number;
 }
 export const WARMUP_COSINE_RATE_DEFAULTS: Readonly<Required<WarmupCosineRateOptions>> = {
   warmupEpochs: 10,
   dialect: 'mocoV3',
+  warmupStart: 3e-5,
 };
-const SOLO_WARMUP_START = 3e-5;
 
 export interface StepRateOptions {
   /** Epochs, counted from 0, from which the rate is `factor` times lower. Default [120, 160] (MoCo v1, 200 epochs). */
@@ -104,7 +106,7 @@ export function cosineRate(learningRate: number, options: CosineRateOptions = {}
  */
 export function warmupCosineRate(learningRate: number, options: WarmupCosineRateOptions = {}): Schedule {
   const o = resolveOptions('warm-up cosine schedule', WARMUP_COSINE_RATE_DEFAULTS, options, (given) => [
-    ...nonNegative(given, 'warmupEpochs'),
+    ...nonNegative(given, 'warmupEpochs', 'warmupStart'),
     ...oneOf(given, 'dialect', ['mocoV3', 'solo', 'lightly']),
   ]);
   return ({ step, epochs, stepsPerEpoch }) => {
@@ -113,7 +115,7 @@ export function warmupCosineRate(learningRate: number, options: WarmupCosineRate
     if (step < warmup) {
       if (o.dialect === 'mocoV3') return (learningRate * step) / warmup;
       if (o.dialect === 'lightly') return (learningRate * (step + 1)) / warmup;
-      return SOLO_WARMUP_START + (step * (learningRate - SOLO_WARMUP_START)) / Math.max(1, warmup - 1);
+      return o.warmupStart + (step * (learningRate - o.warmupStart)) / Math.max(1, warmup - 1);
     }
     return learningRate * halfCosine(progress(step - warmup, o.dialect === 'lightly' ? rest - 1 : rest));
   };

@@ -101,7 +101,8 @@ const running: ParityAdapter = async (fixture, context) => {
     readonly trainBatches: readonly Matrix[];
     readonly evalBatch: Matrix;
   };
-  const layer = whiteningLayer(evalBatch[0]!.length, { eps: (fixture.params as { readonly eps: number }).eps });
+  const { eps, momentum = 0.01 } = fixture.params as { readonly eps: number; readonly momentum?: number };
+  const layer = whiteningLayer(evalBatch[0]!.length, { eps, momentum });
   const weights = createWeights(layer.specs, Rng.create(0));
   const trainOutputs: (HostTensor | undefined)[] = [];
   for (const batch of trainBatches) {

@@ -34,6 +34,10 @@ describe('whiteningLayer', () => {
     expectClose(layer.apply(weights, rows, evaluation), rows); // mean 0, covariance I
     layer.apply(weights, rows, training);
     expectClose(weights.mean!, tf.mul(tf.mean(rows, 0), 0.01));
+    const faster = whiteningLayer(3, { momentum: 0.5 });
+    const own = weightsOf(faster);
+    faster.apply(own, rows, training);
+    expectClose(own.mean!, tf.mul(tf.mean(rows, 0), 0.5));
     const centered = tf.sub(rows, tf.mul(tf.mean(rows, 0), 0.01));
     const z = layer.apply(weights, rows, evaluation);
     expectClose(
@@ -46,6 +50,7 @@ describe('whiteningLayer', () => {
     [{ method: 'pca' }, 'method'],
     [{ eps: 1 }, 'eps'],
     [{ sliceSize: 0 }, 'sliceSize'],
+    [{ momentum: 2 }, 'momentum'],
   ])('refuses %j', (options, name) => {
     expect(() => whiteningLayer(3, options as never)).toThrow(
       expect.objectContaining({ code: 'BAD_OPTION', message: expect.stringContaining(`[whiteningLayer] ${name} `) }),

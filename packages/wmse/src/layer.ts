@@ -1,6 +1,6 @@
-import { integerAtLeast, type Module, oneOf, resolveOptions, SslError, withoutTape } from '@contrastive/core';
+import { integerAtLeast, type Module, oneOf, resolveOptions, SslError, within, withoutTape } from '@contrastive/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { moveRunning } from './running.js';
+import { moveRunning, STATS_MOMENTUM } from './running.js';
 import { type ExactMethod, inverseRoot, notWhitenable } from './whitening/factors.js';
 import { epsilonsOf, whiten } from './whitening/whiten.js';
 
@@ -11,17 +11,20 @@ export interface WhiteningLayerOptions {
   readonly eps?: number | 'auto';
   /** Rows that are whitened together, cut in the order of the batch; divides it. Default `all`. */
   readonly sliceSize?: number | 'all';
+  /** Share of a slice in the running statistics, in [0, 1]. Default 0.01 (official code, lightly). */
+  readonly momentum?: number;
 }
 
 export const WHITENING_LAYER_DEFAULTS: Readonly<Required<WhiteningLayerOptions>> = {
   method: 'cholesky',
   eps: 0,
   sliceSize: 'all',
+  momentum: STATS_MOMENTUM,
 };
 
 /**
  * Whitening as a layer, [n, k] → [n, k], for example in place of the last batch norm of a projector (ours). In training the batch's own
- * mean and covariance; running ones (momentum 0.01, from 0 and I, unbiased and before shrinkage) move with every slice and serve in
+ * mean and covariance; running ones (from 0 and I, unbiased and before shrinkage) move with every slice and serve in
  * evaluation, as in the authors' code and lightly.
  *
  * Weights `mean` [k], `covariance` [k, k] (statistics). Evaluation reads values, so that such a pass cannot be compiled.
@@ -35,6 +38,7 @@ export function whiteningLayer(size: number, options: WhiteningLayerOptions = {}
       ? []
       : [{ option: 'eps', problem: `must be 'auto' or in [0, 1), but is ${given.eps}` }]),
     ...(given.sliceSize === 'all' ? [] : integerAtLeast(2, { sliceSize: given.sliceSize }, 'sliceSize')),
+    ...within(0, 1, given, 'momentum'),
   ]);
   const identity = () => Float32Array.from({ length: size * size }, (_, at) => (at % (size + 1) === 0 ? 1 : 0));
   return {
@@ -52,8 +56,8 @@ export function whiteningLayer(size: number, options: WhiteningLayerOptions = {}
       const slices = whiten(tf.reshape(rows, [n / w, w, size]), { method: o.method, eps: o.eps, newtonSteps: 1 });
       if (pass.updateStats) {
         withoutTape(() => {
-          moveRunning(mean!, slices.mean!);
-          moveRunning(covariance!, slices.covariance!);
+          moveRunning(mean!, slices.mean!, o);
+          moveRunning(covariance!, slices.covariance!, o);
         });
       }
       return tf.reshape(slices.rows, [n, size]);

@@ -54,8 +54,8 @@ export function wmse(options: WmseOptions = {}): Plugin<HostTensors, Tensors, St
       if (!o.runningStats) return;
       const slices = features.mean!.shape[0]!;
       const calls = o.statistics === 'joint' ? undefined : callOrder(o.views, slices / o.views);
-      moveRunning(state.mean!, features.mean!, calls);
-      moveRunning(state.covariance!, features.covariance!, calls);
+      moveRunning(state.mean!, features.mean!, { calls });
+      moveRunning(state.covariance!, features.covariance!, { calls });
     },
   });
 }
