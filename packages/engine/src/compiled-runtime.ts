@@ -1,6 +1,7 @@
 import { type OptionIssue, type Runtime, resolveOptions, SslError } from '@contrastive/core';
 import type * as tf from '@tensorflow/tfjs-core';
 import { bfloat16 } from './graph/passes/bfloat16.js';
+import { expandKernelGradients } from './graph/passes/kernel-gradients.js';
 import { fuseMomentum } from './graph/passes/momentum.js';
 import { removeDeadNodes } from './graph/passes/remove-dead-nodes.js';
 import { fuseRunningStatistics } from './graph/passes/running-statistics.js';
@@ -24,10 +25,13 @@ export const COMPILED_RUNTIME_DEFAULTS: Readonly<CompiledRuntimeOptions> = { pre
 const CLEANING: readonly Pass[] = [simplify, shareConstants, fuseRunningStatistics, removeDeadNodes];
 /** Last, since what they make is no longer an assignment of a value that another pass could look at. */
 const IN_PLACE: readonly Pass[] = [fuseMomentum, removeDeadNodes];
-const PASSES: Readonly<Record<Precision, readonly Pass[]>> = {
-  f32: [...CLEANING, ...IN_PLACE],
-  bf16: [...CLEANING, bfloat16, ...IN_PLACE],
-};
+
+const passesFor = (precision: Precision, onGpu: boolean): readonly Pass[] => [
+  ...CLEANING,
+  ...(precision === 'bf16' ? [bfloat16] : []),
+  ...(precision === 'bf16' && !onGpu ? [expandKernelGradients, shareConstants] : []),
+  ...IN_PLACE,
+];
 
 /** A runtime whose programs are compiled: see {@link compiledRuntime}. */
 export interface CompiledRuntime extends Runtime {
@@ -48,10 +52,10 @@ export function compiledRuntime(options: CompiledRuntimeOptions = {}): CompiledR
     });
   }
   const session = threads === undefined ? {} : { interOpThreads: threads, ownThreads: true };
+  const passes = passesFor(precision ?? 'f32', tensorflow.binding.isUsingGpuDevice());
   return {
     name: `tensorflow-${precision}`,
-    createProgram: (variables) =>
-      new GraphProgram(tensorflow, variables, { passes: PASSES[precision ?? 'f32'], session }),
+    createProgram: (variables) => new GraphProgram(tensorflow, variables, { passes, session }),
   };
 }
 
