@@ -8,6 +8,7 @@ import { BinWriter } from './bin-writer.js';
 import {
   CACHE_VERSION,
   type CacheIndex,
+  encodeIndex,
   packTables,
   type SkippedImage,
   type Storage,
@@ -89,7 +90,7 @@ export async function buildCache(folder: string, plan: BuildPlan): Promise<void>
       decoder: DECODER,
       skipped,
     };
-    await writeSynced(join(folder, 'index.json'), `${JSON.stringify(index, null, 2)}\n`);
+    await writeSynced(join(folder, 'index.json'), encodeIndex(index));
   } finally {
     await bin.close();
   }

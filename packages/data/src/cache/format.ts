@@ -37,7 +37,7 @@ export interface SkippedImage {
   readonly reason: string;
 }
 
-export const CACHE_VERSION = 1;
+export const CACHE_VERSION = 2;
 
 /** The numbers of each record: about 20 bytes an image and the name. */
 export interface Tables {
@@ -83,3 +83,22 @@ export function unpackTables(bytes: Buffer, count: number): Tables {
 }
 
 export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+/** Text of index.json: the index and the SHA-256 of its own JSON, since nothing else would show a changed count or class name. */
+export const encodeIndex = (index: CacheIndex): string =>
+  `${JSON.stringify({ indexHash: sha256(Buffer.from(JSON.stringify(index))), ...index }, null, 2)}\n`;
+
+/** @throws DataError `DATA` if the text is no index, was changed, or is of another version. */
+export function decodeIndex(text: string): CacheIndex {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new DataError('DATA', 'damaged (index.json)', { cause });
+  }
+  if (typeof value !== 'object' || value === null) throw new DataError('DATA', 'damaged (index.json)');
+  const { indexHash, ...index } = value as CacheIndex & { readonly indexHash?: string };
+  if (index.version !== CACHE_VERSION) throw new DataError('DATA', `of another version (${index.version})`);
+  if (sha256(Buffer.from(JSON.stringify(index))) !== indexHash) throw new DataError('DATA', 'damaged (index.json)');
+  return index;
+}

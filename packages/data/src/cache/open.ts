@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DataError } from '../errors.js';
-import { CACHE_VERSION, type CacheIndex, sha256, storageFor, type Tables, unpackTables } from './format.js';
+import { type CacheIndex, decodeIndex, sha256, storageFor, type Tables, unpackTables } from './format.js';
 
 /** An opened cache: pixels in shared memory (`rgb`), or the open file of records (`encoded`). */
 export interface OpenCache {
@@ -25,8 +25,7 @@ export async function openCache(folder: string, source: string, memoryBytes: num
   const text = await readFile(join(folder, 'index.json'), 'utf8').catch((error: NodeJS.ErrnoException) => {
     throw new DataError('DATA', error.code === 'ENOENT' ? MISSING : `damaged (${error.message})`);
   });
-  const index = parseIndex(text);
-  if (index.version !== CACHE_VERSION) throw new DataError('DATA', `of another version (${index.version})`);
+  const index = decodeIndex(text);
   if (index.source !== source) throw new DataError('DATA', 'stale (the data or the options changed)');
   if (index.storage !== storageFor(index.decodedBytes, memoryBytes))
     throw new DataError('DATA', `stored as '${index.storage}', which another memory budget asked for`);
@@ -46,14 +45,6 @@ export async function openCache(folder: string, source: string, memoryBytes: num
 
 /** The message of `openCache` for a cache that was never made. */
 export const MISSING = 'missing';
-
-function parseIndex(text: string): CacheIndex {
-  try {
-    return JSON.parse(text) as CacheIndex;
-  } catch (cause) {
-    throw new DataError('DATA', 'damaged (index.json)', { cause });
-  }
-}
 
 async function readShared(path: string, index: CacheIndex): Promise<SharedArrayBuffer> {
   const memory = new SharedArrayBuffer(index.binBytes);
