@@ -1,5 +1,6 @@
 import { compose, Rng, type Runtime, SslError, Trainer } from '@contrastive/core';
 import type { ImageSet } from '@contrastive/data';
+import { onlineProbe } from '@contrastive/evaluate';
 import * as tf from '@tensorflow/tfjs-core';
 import { openBackend } from './backend.js';
 import {
@@ -34,7 +35,7 @@ export async function assemble(config: RunConfig, output: ProgressOutput): Promi
   if (notice !== undefined) output.message(notice);
   const images = await openData(config, output);
   try {
-    return { config, trainer: makeTrainer(config, images.count, runtime), images, backend: description };
+    return { config, trainer: makeTrainer(config, images, runtime), images, backend: description };
   } catch (error) {
     await images.close();
     throw error;
@@ -49,8 +50,9 @@ function checkNames(config: RunConfig): void {
   if (config.recipe !== undefined) makeRecipes(config.recipe, normalization);
 }
 
-function makeTrainer(config: RunConfig, images: number, runtime: Runtime): Trainer {
+function makeTrainer(config: RunConfig, set: ImageSet, runtime: Runtime): Trainer {
   const { side, batch, accumulate, epochs, seed } = config;
+  const images = set.count;
   const stepsPerEpoch = Math.floor(images / (batch * accumulate));
   if (stepsPerEpoch === 0) throw tooFewImages(config, images);
   const { defaults, ...parts } = partsOf(config, images);
@@ -59,6 +61,7 @@ function makeTrainer(config: RunConfig, images: number, runtime: Runtime): Train
   try {
     return new Trainer({
       ...parts,
+      plugins: [...parts.plugins, ...probeOf(config, set)],
       optimizer,
       schedule,
       ...{ batch, accumulate, side, epochs, stepsPerEpoch, seed, runtime },
@@ -68,6 +71,15 @@ function makeTrainer(config: RunConfig, images: number, runtime: Runtime): Train
   } catch (error) {
     throw error instanceof SslError && error.code === 'INCOMPATIBLE' ? withHostsThatFit(error, config, images) : error;
   }
+}
+
+/** The linear probe that watches the run. @throws SslError `DATA` if it is asked for and there are no labels. */
+function probeOf({ onlineProbe: isWanted, data }: RunConfig, { classNames }: ImageSet) {
+  if (!isWanted) return [];
+  if (classNames.length >= 2) return [onlineProbe({ classes: classNames.length })];
+  throw new SslError('DATA', `${data} has no labels of at least two classes, which the online probe needs.`, {
+    hint: 'Leave --online-probe out, or give class folders.',
+  });
 }
 
 /** Options without a name, or with the default's, change the default; another part takes only what was given. */

@@ -79,6 +79,8 @@ export const runConfigSchema = z.strictObject({
   keepCheckpoints: count.default(2),
   /** Steps between full records of metrics. */
   recordEvery: count.default(20),
+  /** A linear probe on detached features beside the training, logged as `online-probe/accuracy`; needs labels. */
+  onlineProbe: z.boolean().default(false),
   /** kNN evaluation of the encoder at the end, where the data has labels. */
   evaluate: z.boolean().default(true),
 });

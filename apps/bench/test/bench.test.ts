@@ -30,28 +30,24 @@ afterAll(() => temporary.remove());
 
 describe.concurrent('contrastive bench', () => {
   it('runs every cell, reports the one that fails, and tries only that again', async () => {
-    const grid = writeGrid('mixed', { methods: ['none', { name: 'ft', alphaExx: 3 }, 'ft'] });
+    const grid = writeGrid('mixed', { methods: ['none', { name: 'ft', alphaExx: 3 }], baselines: [] });
     const first = await bench(grid, 'mixed');
     expect(first.code, first.stderr).toBe(1);
-    expect(statesOf(first.stdout)).toEqual(['done', 'done', 'failed', 'done']);
+    expect(statesOf(first.stdout)).toEqual(['done', 'failed']);
     expect(first.stderr).toMatch(/alphaExx is not an option; did you mean alphaEx\?/);
     const { tables } = JSON.parse(first.stdout);
-    expect(tables[0].rows.map((r: { label: string }) => r.label)).toEqual([
-      'random initialisation',
-      'simclr',
-      'simclr + ft',
-    ]);
+    expect(tables[0].rows.map((r: { label: string }) => r.label)).toEqual(['simclr']);
     expect(readdirSync(at('mixed')).sort()).toEqual(
       ['cells', 'results.csv', 'results.html', 'results.json', 'results.md', 'runs'].sort(),
     );
-    expect(readFileSync(at('mixed', 'results.md'), 'utf8')).toContain('| simclr + ft |');
+    expect(readFileSync(at('mixed', 'results.md'), 'utf8')).toContain('| simclr |');
     const second = await bench(grid, 'mixed');
-    expect(second.stderr.match(/already done/g)).toHaveLength(3);
+    expect(second.stderr.match(/already done/g)).toHaveLength(1);
     expect(JSON.parse(second.stdout).tables).toEqual(tables);
   });
 
   it('goes on with a run that was stopped by a signal', async () => {
-    const settings = { epochs: 200, batch: 8, side: 16, threads: 1, cache: at('cache') };
+    const settings = { epochs: 60, checkpointEvery: 60, batch: 8, side: 16, threads: 1, cache: at('cache') };
     const grid = writeGrid('long', { methods: ['none'], baselines: [], settings });
     const { child, ended } = start(['bench', grid, '--out', at('long'), '--json']);
     await firstRun(at('long', 'runs'));
@@ -65,7 +61,7 @@ describe.concurrent('contrastive bench', () => {
     const steps = readFileSync(at('long', 'runs', run!, 'metrics.jsonl'), 'utf8')
       .trimEnd()
       .split('\n');
-    expect(steps).toHaveLength(200 * Math.floor(20 / 8));
+    expect(steps).toHaveLength(60 * Math.floor(20 / 8));
   });
 
   it('begins nothing after its time, and ends what takes too long or too much', async () => {

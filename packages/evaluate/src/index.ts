@@ -20,6 +20,7 @@ export type { ProbeInitializer } from './linear/probe-init.js';
 export * from './linear/probe-recipes.js';
 export * from './linear/quick-probes.js';
 export * from './linear/svm.js';
+export * from './online/online-probe.js';
 export * from './quality/lidar.js';
 export * from './quality/pairs.js';
 export * from './quality/representation.js';

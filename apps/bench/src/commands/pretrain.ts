@@ -79,6 +79,7 @@ export function pretrainCommand(context: Context): Command {
     .option('--checkpoint-every <epochs>', 'epochs between checkpoints', number)
     .option('--keep-checkpoints <n>', 'checkpoints that are kept', number)
     .option('--record-every <steps>', 'steps between full records of metrics', number)
+    .option('--online-probe', 'log the accuracy of a linear probe beside the training; needs labels')
     .option('--no-evaluate', 'no kNN evaluation at the end')
     .option(
       '--config <file>',
