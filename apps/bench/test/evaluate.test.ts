@@ -1,0 +1,60 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { decodeSafetensors, encodeSafetensors } from '@contrastive/core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { contrastive, temporaryFolder, writeImages } from './command.js';
+
+const temporary = temporaryFolder();
+const at = (...parts: string[]) => join(temporary.path, ...parts);
+const settings = ['--cache', at('cache'), '--threads', '1'];
+const evaluate = (encoder: string, data: string, ...more: string[]) =>
+  contrastive('evaluate', at(encoder), '--data', at(data), ...settings, ...more);
+
+beforeAll(async () => {
+  await writeImages(at('images', 'train'), { count: 12 });
+  await writeImages(at('images', 'test'), { count: 4 });
+  await writeImages(at('plain'), { count: 6, classes: ['only'] });
+  const network = ['--width', '0.0625', '--side', '16', '--batch', '8', '--epochs', '0', '--no-evaluate'];
+  await contrastive('pretrain', '--data', at('images'), ...settings, ...network, '--out', at('run'));
+});
+afterAll(() => temporary.remove());
+
+describe.concurrent('contrastive evaluate', () => {
+  it('runs protocols and baselines in one command, and keeps results and features in the run folder', async () => {
+    const asked = ['--protocols', 'knn,ridge,finetune,metrics', '--baselines', 'random,pixels,supervised'];
+    const first = await evaluate('run', 'images', ...asked, '--epochs', '1', '--supervised-epochs', '1', '--json');
+    expect(first.code, first.stderr).toBe(0);
+    const { results } = JSON.parse(first.stdout) as { results: { encoder: string; protocol: string; note?: string }[] };
+    expect([...new Set(results.map((r) => r.encoder))]).toEqual([
+      ...['trained', 'random initialisation', 'raw pixels, PCA 23', 'supervised, 1 epochs'],
+    ]);
+    const ofPixels = results.filter((r) => r.encoder.startsWith('raw')).map((r) => r.protocol);
+    expect(ofPixels).not.toContain('finetune');
+    await evaluate('run', 'images', '--protocols', 'knn,class-mean');
+    const { evaluations } = JSON.parse(readFileSync(at('run', 'evaluation.json'), 'utf8'));
+    expect(evaluations).toHaveLength(1);
+    expect(evaluations[0].results).toHaveLength(results.length + 1); // knn measured again, class-mean new
+  });
+
+  it('measures the representation where there are no labels, and says that accuracy needs them', async () => {
+    const free = await evaluate('run', 'plain', '--out', at('free.json'));
+    expect([free.code, free.stdout]).toEqual([0, expect.stringContaining('RankMe')]);
+    expect(free.stderr).toContain('no labels');
+    const asked = await evaluate('run', 'plain', '--protocols', 'knn');
+    expect([asked.code, asked.errors]).toEqual([
+      2,
+      [expect.stringMatching(/plain has no labels.*which knn need.*--labels/)],
+    ]);
+  });
+
+  it('ends in one line that names the image if features are NaN', async () => {
+    const { tensors, metadata } = decodeSafetensors(readFileSync(at('run', 'encoder.safetensors')));
+    for (const { data } of Object.values(tensors)) data.fill(Number.NaN);
+    writeFileSync(at('nan.safetensors'), encodeSafetensors({ tensors, metadata }));
+    const result = await evaluate('nan.safetensors', 'images', '--no-feature-cache');
+    expect([result.code, result.errors]).toEqual([
+      1,
+      [expect.stringMatching(/image 0 has the feature NaN.*earlier checkpoint/)],
+    ]);
+  });
+});
