@@ -18,6 +18,11 @@ export type BackendOptions = Pick<RunConfig, 'backend' | 'mode' | 'precision'> &
 
 /** Loads the tensor library that the configuration asks for. @throws SslError `BACKEND_MISSING`, `BAD_OPTION`. */
 export async function openBackend({ backend, mode, precision, threads }: BackendOptions): Promise<Backend> {
+  if (precision === 'bf16' && mode === 'eager') {
+    throw new SslError('BAD_OPTION', 'precision bf16 needs compiled steps; eager ones compute in f32 only.', {
+      hint: 'Use --mode compiled, or --precision f32.',
+    });
+  }
   const { tensorflow, notice } = await choose(backend, threads);
   if (tensorflow === undefined) {
     if (precision === 'bf16') {
