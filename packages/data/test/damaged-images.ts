@@ -88,7 +88,7 @@ const DAMAGES: Readonly<Record<string, Damage>> = {
   },
   zeroed: (bytes, random) => {
     const start = int(random, bytes.length);
-    return Buffer.from(bytes).fill(0, start, start + 1 + int(random, 64));
+    return Buffer.from(bytes).fill(0, start, Math.min(bytes.length, start + 1 + int(random, 64)));
   },
   spliced: (bytes, random, other) => Buffer.concat([bytes.subarray(0, int(random, bytes.length)), other]),
   doubled: (bytes, random) => {
