@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type ErrorCode, SslError } from '@contrastive/core';
 import { type ImageSet, openImages } from '@contrastive/data';
@@ -24,7 +25,7 @@ export type DataOutput = Pick<ProgressOutput, 'message' | 'status'>;
 /** Opens the images of a run and tells how many could not be used. @throws SslError `DATA`, `IO`, with the data's path. */
 export async function openData(options: DataOptions, output: DataOutput): Promise<ImageSet> {
   const { data, split, cache, labels, maxUnreadable, side } = options;
-  const location = data === EMBEDDED ? fileURLToPath(new URL('../data/cifar10-mini.tar.gz', import.meta.url)) : data;
+  const location = data === EMBEDDED ? embedded() : data;
   const opening = openImages(location, {
     ...(split === undefined ? {} : { split }),
     ...(cache === undefined ? {} : { cacheFolder: cache }),
@@ -41,6 +42,15 @@ export async function openData(options: DataOptions, output: DataOutput): Promis
   const { skipped, count } = images;
   if (skipped.length > 0) output.message(`${skipped.length} of ${count + skipped.length} images cannot be used.`);
   return images;
+}
+
+/** @throws SslError `DATA` in an installed package: the images have no licence to be published under. */
+function embedded(): string {
+  const archive = fileURLToPath(new URL('../data/cifar10-mini.tar.gz', import.meta.url));
+  if (existsSync(archive)) return archive;
+  throw new SslError('DATA', `The embedded images ${EMBEDDED} are part of the repository only.`, {
+    hint: 'Run this in a clone of it, or give a folder of images.',
+  });
 }
 
 /** The error with the data's path, in the words of this command's options. */
