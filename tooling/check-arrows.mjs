@@ -1,4 +1,4 @@
-// Which workspace package may import which: read from the package.json files, since pnpm lets a package import only what it lists.
+// Which workspace package may import which, by the package.json files and the sources.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -30,6 +30,17 @@ for (const name of readdirSync(join(root, 'packages'))) {
     if (own !== undefined && !allowed[name].includes(own)) problems.push(`${name} must not import ${own}`);
     if (own === undefined && portable.includes(name) && dependency !== '@tensorflow/tfjs-core') {
       problems.push(`${name} must not depend on ${dependency}: it runs in browsers on tfjs-core alone`);
+    }
+  }
+}
+// A development dependency can be imported too, so the sources are read as well.
+for (const name of Object.keys(allowed)) {
+  const folder = join(root, 'packages', name, 'src');
+  for (const file of readdirSync(folder, { recursive: true })) {
+    if (!file.endsWith('.ts') || file.endsWith('.test.ts')) continue;
+    const text = readFileSync(join(folder, file), 'utf8');
+    for (const [, own] of text.matchAll(/(?:from|import\()\s*'@contrastive\/([\w-]+)/g)) {
+      if (own !== name && !allowed[name].includes(own)) problems.push(`${name} must not import ${own} (src/${file})`);
     }
   }
 }
