@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { SslError } from './errors.js';
+import { hasKernel, runKernel } from './ops/kernels.js';
 
 /**
  * Runs `fn` so that nothing in it is recorded for back-propagation: no gradient flows through its result, and no intermediate
@@ -66,6 +67,7 @@ export function recompute<I extends readonly tf.Tensor[], O extends tf.Tensor>(
     const others = inputs.filter((t) => t.dtype !== 'float32');
     if (floats.length === 0)
       throw new SslError('SHAPE_MISMATCH', 'recompute: there is no float32 tensor among the inputs.');
+    const isWeight = floats.map((t) => t instanceof tf.Variable);
     const dtypes = inputs.map((t) => t.dtype);
     const inOrder = (sorted: readonly tf.Tensor[]) => {
       let [float, other] = [0, floats.length];
@@ -74,13 +76,22 @@ export function recompute<I extends readonly tf.Tensor[], O extends tf.Tensor>(
     const run = tf.customGrad((...args) => {
       const sorted = [...(args.slice(0, -1) as tf.Tensor[]), ...others];
       (args[args.length - 1] as tf.GradSaveFunc)(sorted); // clones that live as long as the tape
-      const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) =>
-        gradientsOf(() => replay(...inOrder(saved)), saved.slice(0, floats.length), dy);
+      const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {
+        const late = saved.map((t, i) => (i < floats.length && !isWeight[i] ? after(t, dy) : t));
+        return gradientsOf(() => replay(...inOrder(late)), late.slice(0, floats.length), dy);
+      };
       return { value: fn(...inOrder(sorted)), gradFunc };
     });
     return run(...floats) as O;
   };
 }
+
+/**
+ * `x` once the gradient `dy` is there. In a compiled graph the second run would be merged with the first if it read the same tensors,
+ * and nothing would be saved.
+ */
+const after = (x: tf.Tensor, dy: tf.Tensor): tf.Tensor =>
+  hasKernel('After') ? runKernel('After', { x, gate: dy }) : x;
 
 /** Gradients of `f` inside another backward pass: tfjs would drop the tape that is being walked. */
 function gradientsOf(f: () => tf.Tensor, xs: tf.Tensor[], dy: tf.Tensor): tf.Tensor[] {

@@ -7,6 +7,7 @@ import { removeDeadNodes } from './graph/passes/remove-dead-nodes.js';
 import { fuseRunningStatistics } from './graph/passes/running-statistics.js';
 import { shareConstants } from './graph/passes/share-constants.js';
 import { simplify } from './graph/passes/simplify.js';
+import { waitForGates } from './graph/passes/wait-for-gates.js';
 import { GraphProgram, type Pass, type TensorFlowProgram } from './graph/program.js';
 import { currentTensorFlow } from './load.js';
 
@@ -24,7 +25,7 @@ export const COMPILED_RUNTIME_DEFAULTS: Readonly<CompiledRuntimeOptions> = { pre
 
 const CLEANING: readonly Pass[] = [simplify, shareConstants, fuseRunningStatistics, removeDeadNodes];
 /** Last, since what they make is no longer an assignment of a value that another pass could look at. */
-const IN_PLACE: readonly Pass[] = [fuseMomentum, removeDeadNodes];
+const IN_PLACE: readonly Pass[] = [waitForGates, fuseMomentum, removeDeadNodes];
 
 const passesFor = (precision: Precision, onGpu: boolean): readonly Pass[] => [
   ...CLEANING,

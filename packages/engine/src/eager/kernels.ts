@@ -76,6 +76,17 @@ const gather: Kernel = (backend, { x, indices }, attrs) => {
   return y;
 };
 
+/**
+ * `x` as it is, but not before `gate` is there. A graph that computes something again from the result can neither share it with
+ * the first computation nor start it early.
+ */
+const after: Kernel = (backend, { x, gate }) => {
+  const types: OpAttr = { name: 'T', type: ATTR.type, value: [numberOf(x!.dtype), numberOf(gate!.dtype)] };
+  const [same, passed] = backend.executeMultipleOutputs('IdentityN', [types], [x!, gate!], 2);
+  passed!.dispose();
+  return same!;
+};
+
 const KERNELS: Readonly<Record<string, Kernel>> = {
   FusedBatchNormV3: fusedBatchNorm,
   FusedBatchNormGradV3: fusedBatchNormGrad,
@@ -84,6 +95,7 @@ const KERNELS: Readonly<Record<string, Kernel>> = {
   MatrixTriangularSolve: triangularSolve,
   GatherV2: gather,
   Whiten64: whiten64,
+  After: after,
 };
 
 /** Registers kernels beyond tfjs-node's own, under TensorFlow's op names or names of ours; callers find them with `tf.getKernel`. */

@@ -1,5 +1,6 @@
+import { ATTR } from '../../eager/tfjs-binding.js';
 import { DT } from '../../native/dtype.js';
-import { boolAttr, typeAttr } from '../attr-value.js';
+import { boolAttr, encodeAttr, typeAttr } from '../attr-value.js';
 import {
   type GraphNode,
   indexOf,
@@ -39,6 +40,7 @@ const FOLLOWERS: Readonly<Record<string, Rule>> = {
   AvgPoolGrad: { inputs: [1], outputs: [0] },
   FusedBatchNormGradV3: { inputs: [0, 1], outputs: [0] },
   FusedBatchNormV3: { inputs: [0], outputs: [0] },
+  IdentityN: { inputs: [0, 1], outputs: [0, 1] },
   Pad: { inputs: [0], outputs: [0] },
   PadV2: { inputs: [0], outputs: [0] },
   Relu: { inputs: [0], outputs: [0] },
@@ -47,6 +49,9 @@ const FOLLOWERS: Readonly<Record<string, Rule>> = {
   Slice: { inputs: [0], outputs: [0] },
   Transpose: { inputs: [0], outputs: [0] },
 };
+
+/** `IdentityN`, with which a recomputed block waits for its gradient, has a type for each of its tensors. */
+export const BOTH_BFLOAT16 = encodeAttr({ name: 'T', type: ATTR.type, value: [DT.bfloat16, DT.bfloat16] });
 
 /** Inputs that must have the type of the others without being tensors of the network: the value that `PadV2` pads with. */
 const TYPED_CONSTANTS: Readonly<Record<string, number>> = { PadV2: 2 };
@@ -113,7 +118,8 @@ class Lowering {
     const inputs = node.inputs.map((ref, i) =>
       rule.inputs.includes(i) || TYPED_CONSTANTS[node.op] === i ? this.#inBfloat16(ref) : this.#inFloat32(ref),
     );
-    this.#nodes.push({ ...node, inputs, attrs: new Map([...node.attrs, ['T', typeAttr(DT.bfloat16)]]) });
+    const type = node.op === 'IdentityN' ? BOTH_BFLOAT16 : typeAttr(DT.bfloat16);
+    this.#nodes.push({ ...node, inputs, attrs: new Map([...node.attrs, ['T', type]]) });
     this.#bfloat16.add(node.name);
     for (const index of rule.outputs) this.#low.add(refTo(node.name, index));
   }
