@@ -1,7 +1,6 @@
-import type { Curve } from '../plots/figure.js';
+import { type Curve, swatch } from '../plots/figure.js';
 import { heatmap } from '../plots/heatmap.js';
 import { curvesOf, curvesOfAll, lines } from '../plots/lines.js';
-import { strokeOf } from '../plots/render.js';
 import { ridges } from '../plots/ridges.js';
 import { isEdited, lastOf, partsOf, rangeOf, shortNumber } from '../run/describe.js';
 import type { Run } from '../run/run-reader.js';
@@ -54,11 +53,6 @@ function overview(runs: readonly Run[]): Markup {
     problems.map((problem) => html`<p class="note">${name}: ${problem}</p>`),
   )}`;
 }
-
-const swatch = (index: number): Markup => {
-  const { stroke, strokeDasharray } = strokeOf(index);
-  return html`<svg class="swatch" viewBox="0 0 28 10" aria-hidden="true"><path d="M0 5H28" stroke="${stroke}" stroke-width="3" stroke-dasharray="${strokeDasharray}"/></svg>`;
-};
 
 const LOOK: Readonly<Record<VerdictKind, string>> = {
   healthy: 'good',
@@ -200,12 +194,14 @@ function losses(runs: readonly Run[]): Markup | undefined {
   ]);
 }
 
+/** What the loss compares, and what is kept of the run. Several runs are compared by the first. */
+const placesOf = (key: string) => [
+  { name: `representation/embedding/${key}`, label: 'embedding' },
+  { name: `representation/pooled/${key}`, label: 'encoder' },
+];
+
 function representation(runs: readonly Run[]): Markup | undefined {
-  const both = (key: string) =>
-    curvesOfAll(runs, [
-      { name: `representation/embedding/${key}`, label: 'embedding' },
-      { name: `representation/pooled/${key}`, label: 'encoder' },
-    ]);
+  const both = (key: string) => curvesOfAll(runs, runs.length === 1 ? placesOf(key) : placesOf(key).slice(0, 1));
   return grid([
     lines(both('spread'), {
       ...{ id: 'spread', title: 'Deviation of unit features, as a share of a uniform cloud’s' },
@@ -215,6 +211,13 @@ function representation(runs: readonly Run[]): Markup | undefined {
       ...{ id: 'rank', title: 'Effective rank', unit: 'directions' },
       note: 'Entropy rank of the covariance of at most 128 images: directions in use.',
     }),
+    ...(runs.length === 1
+      ? []
+      : [
+          lines(curvesOf(runs, 'representation/pooled/effectiveRank'), {
+            ...{ id: 'encoder-rank', title: 'Effective rank of the encoder', unit: 'directions' },
+          }),
+        ]),
     lines(both('uniformity'), { id: 'uniformity', title: 'Uniformity', note: '0 is a collapse, −4 a uniform cloud.' }),
     lines(curvesOf(runs, 'representation/alignment'), {
       ...{ id: 'alignment', title: 'Alignment' },

@@ -1,6 +1,7 @@
 import { html, type Insertable, type Markup } from '../html/html.js';
 import { shortNumber } from '../run/describe.js';
 import type { Point } from '../run/series.js';
+import { strokeOf } from './render.js';
 
 /** One curve. */
 export interface Curve {
@@ -67,3 +68,15 @@ export const describeCurves = (title: string, curves: readonly Curve[]): string 
       return `${label}: from ${shortNumber(first)} to ${shortNumber(last)}, between ${low} and ${high}.`;
     })
     .join(' ')}`;
+
+/** Colour and dashes of a curve, for legends. */
+export const swatch = (index: number): Markup => {
+  const { stroke, strokeDasharray } = strokeOf(index);
+  return html`<svg class="swatch" viewBox="0 0 28 10" aria-hidden="true"><path d="M0 5H28" stroke="${stroke}" stroke-width="3" stroke-dasharray="${strokeDasharray}"/></svg>`;
+};
+
+/** Names of the curves, where there are several. */
+export const legend = (curves: readonly Curve[]): Markup | undefined =>
+  curves.length < 2
+    ? undefined
+    : html`<ul class="legend">${curves.map(({ label, index }) => html`<li>${swatch(index)}${label}</li>`)}</ul>`;

@@ -1,8 +1,8 @@
 import * as Plot from '@observablehq/plot';
-import type { Insertable, Markup } from '../html/html.js';
+import { html, type Insertable, type Markup } from '../html/html.js';
 import type { Run } from '../run/run-reader.js';
 import type { Point } from '../run/series.js';
-import { type Curve, curveTable, describeCurves, figure } from './figure.js';
+import { type Curve, curveTable, describeCurves, figure, legend } from './figure.js';
 import { render, strokeOf } from './render.js';
 
 export interface LinesOptions {
@@ -40,7 +40,11 @@ export function lines(curves: readonly Curve[], options: LinesOptions): Markup |
     },
     describeCurves(title, drawn),
   );
-  return figure({ id, title, ...(note === undefined ? {} : { note }), plot, table: curveTable(drawn) });
+  return figure({
+    ...{ id, title, table: curveTable(drawn) },
+    ...(note === undefined ? {} : { note }),
+    plot: html`${plot}${legend(drawn)}`,
+  });
 }
 
 /** A metric of several runs as curves; runs without it are left out. */
