@@ -57,4 +57,45 @@ describe.concurrent('contrastive evaluate', () => {
       [expect.stringMatching(/image 0 has the feature NaN.*earlier checkpoint/)],
     ]);
   });
+
+  it('reads encoders of other programs when told what they are', async () => {
+    const { tensors } = decodeSafetensors(readFileSync(at('run', 'encoder.safetensors')));
+    const named = Object.fromEntries(
+      Object.entries(tensors).map(([name, tensor]) => [`online/backbone/${name}`, tensor]),
+    );
+    writeFileSync(at('other.safetensors'), encodeSafetensors({ tensors: named, metadata: {} }));
+    const weights = Object.entries(tensors).map(([name, { shape }]) => ({ name, shape, dtype: 'float32' }));
+    writeFileSync(
+      at('shard.bin'),
+      Buffer.concat(
+        Object.values(tensors).map(({ data }) => Buffer.from(data.buffer, data.byteOffset, data.byteLength)),
+      ),
+    );
+    writeFileSync(at('model.json'), JSON.stringify({ weightsManifest: [{ paths: ['shard.bin'], weights }] }));
+    const silent = await evaluate('other.safetensors', 'images');
+    expect(silent.errors[0]).toMatch(/does not say which encoder it holds.*--backbone/);
+    const values = [];
+    for (const [file, ...told] of [
+      ['run'],
+      ['other.safetensors', '--backbone', 'resnet18', '--width', '0.0625', '--side', '16'],
+      ['model.json', '--backbone', 'resnet18', '--width', '0.0625', '--side', '16'],
+    ]) {
+      const result = await evaluate(
+        file!,
+        'images',
+        ...told,
+        '--no-feature-cache',
+        '--protocols',
+        'metrics',
+        '--json',
+        '--out',
+        at(`${file}.out.json`),
+      );
+      expect(result.code, result.stderr).toBe(0);
+      values.push(JSON.parse(result.stdout).results.map((r: { value: number }) => r.value.toPrecision(4)));
+    }
+    expect(values[1]).toEqual(values[2]);
+    const wrong = await evaluate('model.json', 'images', '--backbone', 'resnet34', '--width', '0.0625');
+    expect(wrong.errors[0]).toMatch(/is missing/);
+  });
 });

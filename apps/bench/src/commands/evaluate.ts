@@ -4,8 +4,9 @@ import { nearest, SslError } from '@contrastive/core';
 import { defaultCacheFolder } from '@contrastive/data';
 import { Command, Option } from 'commander';
 import { openBackend } from '../backend.js';
+import { normalizationOf } from '../catalogue.js';
 import type { Context } from '../cli.js';
-import { loadEncoder } from '../encoder-file.js';
+import { type EncoderMeta, loadEncoder } from '../encoder-file.js';
 import { disposeEncoder } from '../evaluate.js';
 import {
   BASELINES,
@@ -41,12 +42,19 @@ interface Flags {
   readonly backend: 'auto' | 'tensorflow' | 'wasm';
   readonly threads?: number;
   readonly json?: boolean;
+  readonly backbone?: string;
+  readonly width?: number;
+  readonly side?: number;
+  readonly normalization?: string;
 }
 
 export function evaluateCommand(_context: Context): Command {
   return new Command('evaluate')
     .description('How good an encoder is: kNN, probes, few labels, fine-tuning and measures without labels.')
-    .argument('<encoder>', 'run folder, or encoder.safetensors')
+    .argument(
+      '<encoder>',
+      'run folder, encoder.safetensors, checkpoint, or weights of another program (.safetensors, model.json)',
+    )
     .requiredOption('--data <path>', 'images in class folders with train and test parts, or cifar10-mini')
     .option('--labels <csv>', 'labels from a file of path,label rows')
     .option('--protocols <names>', `separated by commas, see below; default: ${DEFAULT_PROTOCOLS.join(',')}`, list)
@@ -65,6 +73,10 @@ export function evaluateCommand(_context: Context): Command {
     .option('--out <file>', 'JSON file that the results are added to; default: evaluation.json in the run folder')
     .addOption(new Option('--backend <b>', 'tensor library').choices(['auto', 'tensorflow', 'wasm']).default('auto'))
     .option('--threads <n>', 'threads of the tensor library', number)
+    .option('--backbone <name>', 'encoder of a file that does not say it itself')
+    .option('--width <factor>', 'its width, as in pretrain', number)
+    .option('--side <pixels>', 'its input side; default 32', number)
+    .option('--normalization <set>', 'its channel statistics; default imagenet')
     .option('--json', 'print the results as JSON')
     .addHelpText('after', `\nProtocols (name or name:variant):\n${protocolHelp}`)
     .action(run);
@@ -75,7 +87,7 @@ async function run(location: string, flags: Flags): Promise<void> {
   const output = createProgress(process.stderr);
   const backend = await openBackend({ ...flags, mode: 'compiled', precision: 'f32', threads: flags.threads });
   if (backend.notice !== undefined) output.message(backend.notice);
-  const encoder = loadEncoder(location);
+  const encoder = loadEncoder(location, describedBy(flags));
   const sets = await openSets({ ...flags, side: encoder.meta.side }, output);
   try {
     const protocols = chooseProtocols(flags.protocols, sets, flags.data);
@@ -113,6 +125,13 @@ async function run(location: string, flags: Flags): Promise<void> {
     await sets.close();
     disposeEncoder(encoder);
   }
+}
+
+/** What the flags say of an encoder whose file says nothing. */
+function describedBy({ backbone: name, width, side = 32, normalization = 'imagenet' }: Flags): EncoderMeta | undefined {
+  if (name === undefined) return undefined;
+  const { mean, std } = normalizationOf(normalization);
+  return { backbone: { name, ...(width === undefined ? {} : { width }) }, side, mean, std };
 }
 
 const isFolder = (path: string): boolean => existsSync(path) && statSync(path).isDirectory();

@@ -17,14 +17,19 @@ export async function representation({ subject, sets }: ProtocolContext): Promis
   const n = features.rows;
   const name = `representation of ${n} images, ${features.dim} features`;
   const row = (metric: string, value: number, note?: string) => numberRow(name, metric, value, n, note);
+  const hasFlat = !Number.isFinite(m.condition);
   const rows = [
     row('uniformity', m.uniformity, '0 is collapse, about −4 healthy'),
     row('feature std', m.featureStd, `0 is collapse, 1/√dim = ${(1 / Math.sqrt(features.dim)).toFixed(4)} healthy`),
     row('mean |cosine|', m.meanAbsCosine),
     row('RankMe', m.rankMe, 'compare at equal images and features only'),
-    row('effective rank', m.effectiveRank),
+    row(
+      'effective rank',
+      m.effectiveRank,
+      hasFlat ? 'a direction has no variance: the condition is infinite' : undefined,
+    ),
     row('participation ratio', m.participationRatio),
-    row('condition', m.condition),
+    ...(hasFlat ? [] : [row('condition', m.condition)]), // JSON has no infinity
   ];
   if (subject.encoder !== undefined) rows.push(...(await ofViews({ subject, sets }, images)));
   if (all.labels !== undefined) {
