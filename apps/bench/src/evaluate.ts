@@ -84,23 +84,11 @@ async function* batches(loader: Awaited<ReturnType<typeof createEvaluationLoader
   }
 }
 
-export interface KnnOptions {
-  /** Default 20 for a bank below 10,000 images, else 200. */
-  readonly k?: number | undefined;
-  /** Default 0.1. */
-  readonly temperature?: number | undefined;
-}
-
 /** Weighted kNN on pooled features (spec "evaluation" section 2.2). */
-export async function evaluateKnn(
-  encoder: LoadedEncoder,
-  data: EvaluationData,
-  options: KnnOptions = {},
-): Promise<KnnResult> {
+export async function evaluateKnn(encoder: LoadedEncoder, data: EvaluationData): Promise<KnnResult> {
   const bank = await featuresOf(encoder, data.bank);
   const test = await featuresOf(encoder, data.test);
-  const { k = defaultK(bank.rows), temperature = 0.1 } = options;
-  const [result] = await weightedKnn(bank, test, { k: [k], temperature: [temperature] });
+  const [result] = await weightedKnn(bank, test, { k: [defaultK(bank.rows)], temperature: [0.1] });
   return result!;
 }
 
