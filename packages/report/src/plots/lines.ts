@@ -65,7 +65,7 @@ export const curvesOfAll = (
       if (series === undefined) return [];
       return [
         {
-          label: runs.length === 1 ? label : `${run.name}, ${label}`,
+          label: [...(runs.length > 1 ? [run.name] : []), ...(metrics.length > 1 ? [label] : [])].join(', ') || label,
           index: runs.length === 1 ? m : r,
           points: series.points,
         },
