@@ -145,7 +145,7 @@ export function applySetting(config: Record<string, unknown>, setting: string): 
   if (equals < 1)
     throw new SslError('USAGE', `--set ${setting}: write it as path=value, for example host.temperature=0.1.`);
   const path = setting.slice(0, equals).split('.');
-  const value: unknown = parseYaml(setting.slice(equals + 1));
+  const value = parseValue(setting, setting.slice(equals + 1));
   const [first, ...rest] = path as [string, ...string[]];
   if (rest.length === 0) {
     config[first] = value;
@@ -167,6 +167,18 @@ export function applySetting(config: Record<string, unknown>, setting: string): 
     });
   }
   config.methods = methods.map((m, i) => (i === index ? { ...asPart(m, 'methods', setting), [option]: value } : m));
+}
+
+function parseValue(setting: string, text: string): unknown {
+  try {
+    return parseYaml(text, { logLevel: 'error' });
+  } catch (error) {
+    const [reason] = (error as Error).message.split('\n');
+    throw new SslError('USAGE', `--set ${setting}: the value is not valid YAML: ${reason}`, {
+      hint: 'Put text with special characters into quotes.',
+      cause: error,
+    });
+  }
 }
 
 /** Parts whose options can be set, and what is set where none is named. */
