@@ -18,13 +18,13 @@ function record(pooled: tf.Tensor2D, embedding: tf.Tensor2D, positives?: tf.Tens
   const io = { online, hostTerms } as unknown as StepIo & { draws: never; features: never };
   return representationRecorder().observe!([], io);
 }
-const valueOf = (t: tf.Tensor | undefined): number => t!.dataSync()[0]!;
+const scalarOf = (t: tf.Tensor | undefined): number => t!.dataSync()[0]!;
 
 describe('representationRecorder', () => {
   it('gives alignment and uniformity of worked example B of spec "evaluation"', () => {
     const found = record(atAngles(0, 90, 180), atAngles(0, 90, 180), atAngles(20, 100, 170));
-    expect(valueOf(found.alignment)).toBeCloseTo(0.060461, 5);
-    expect(valueOf(found['embedding/uniformity'])).toBeCloseTo(-4.396349, 4);
+    expect(scalarOf(found.alignment)).toBeCloseTo(0.060461, 5);
+    expect(scalarOf(found['embedding/uniformity'])).toBeCloseTo(-4.396349, 4);
   });
 
   it('gives deviation and effective rank of worked example C', () => {
@@ -35,8 +35,8 @@ describe('representationRecorder', () => {
       [0, -1],
     ]);
     const found = record(features, features);
-    expect(valueOf(found['pooled/std'])).toBeCloseTo(0.603553, 5);
-    expect(valueOf(found['pooled/spread'])).toBeCloseTo(0.603553 * Math.SQRT2, 5);
+    expect(scalarOf(found['pooled/std'])).toBeCloseTo(0.603553, 5);
+    expect(scalarOf(found['pooled/spread'])).toBeCloseTo(0.603553 * Math.SQRT2, 5);
     const gram = found['pooled/gram']!;
     const { effectiveRank, spectrum } = spectrumOf({ shape: gram.shape, data: gram.dataSync() });
     expect(effectiveRank).toBeCloseTo(1.606631, 5);
@@ -55,7 +55,7 @@ describe('representationRecorder', () => {
 
   it('is 0 for features that are all the same', () => {
     const found = record(tf.ones([4, 3]), tf.ones([4, 3]));
-    expect(valueOf(found['embedding/std'])).toBeCloseTo(0, 6);
-    expect(valueOf(found['embedding/uniformity'])).toBeCloseTo(0, 5);
+    expect(scalarOf(found['embedding/std'])).toBeCloseTo(0, 6);
+    expect(scalarOf(found['embedding/uniformity'])).toBeCloseTo(0, 5);
   });
 });

@@ -23,7 +23,7 @@ export function render(options: Plot.PlotOptions, label: string): Markup {
   });
   svg.querySelector('style')?.remove();
   // Plot names its groups for screen readers, which a picture with one description does not need; styles use the names.
-  for (const part of svg.querySelectorAll('[aria-label]')) {
+  for (const part of Array.from(svg.querySelectorAll('[aria-label]'))) {
     part.setAttribute('class', part.getAttribute('aria-label')!.replaceAll(' ', '-'));
     part.removeAttribute('aria-label');
   }
