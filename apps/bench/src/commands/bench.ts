@@ -18,6 +18,7 @@ interface Flags {
   readonly out?: string;
   readonly data?: string;
   readonly seeds?: readonly string[];
+  readonly epochs?: number;
   readonly hours?: number;
   readonly threads?: number;
   readonly list?: boolean;
@@ -33,6 +34,7 @@ export function benchCommand(context: Context): Command {
     .option('--out <dir>', "folder of runs and results; default: bench/ and the grid's name")
     .option('--data <path>', "images, in place of the grid's")
     .option('--seeds <numbers>', "separated by commas, in place of the grid's", list)
+    .option('--epochs <n>', "of pretraining, in place of the grid's", number)
     .option('--hours <n>', 'time budget of this call', number)
     .option('--threads <n>', 'threads of the tensor library', number)
     .option('--dry-run', 'only list the runs')
@@ -81,13 +83,14 @@ async function runAndWrite(grid: Grid, out: string, json: boolean): Promise<numb
   }
 }
 
-function withFlags(grid: Grid, { data, seeds, hours, threads }: Flags): Grid {
+function withFlags(grid: Grid, { data, seeds, epochs, hours, threads }: Flags): Grid {
+  const given = { ...(epochs === undefined ? {} : { epochs }), ...(threads === undefined ? {} : { threads }) };
   return {
     ...grid,
     ...(data === undefined ? {} : { data: [data] }),
     ...(seeds === undefined ? {} : { seeds: seeds.map(number) }),
     ...(hours === undefined ? {} : { budget: { ...grid.budget, hours } }),
-    ...(threads === undefined ? {} : { settings: { ...grid.settings, threads } }),
+    settings: { ...grid.settings, ...given },
   };
 }
 
