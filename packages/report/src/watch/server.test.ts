@@ -155,7 +155,7 @@ describe('the watch server', () => {
 });
 
 describe('memory', () => {
-  it('does not grow over thousands of refreshes of a growing run', async () => {
+  it('does not grow over hundreds of refreshes of a growing run', async () => {
     const path = sampleRun(folder('runs/a'), { isRunning: true });
     const { Library } = await import('./library.js');
     const library = new Library(folder('runs'));
