@@ -29,7 +29,13 @@ export function lines(curves: readonly Curve[], options: LinesOptions): Markup |
   const plot = render(
     {
       x: { label: x, labelOffset: 38, ticks: 5 },
-      y: { label: unit === '' ? null : unit, type: scale, ticks: 5, grid: true, ...(scale === 'linear' ? { nice: true } : {}) },
+      y: {
+        label: unit === '' ? null : unit,
+        type: scale,
+        ticks: 5,
+        grid: true,
+        ...(scale === 'linear' ? { nice: true } : {}),
+      },
       marks: [
         Plot.ruleX(marks, { stroke: 'currentColor', strokeOpacity: 0.4, strokeDasharray: '3 3' }),
         ...drawn.flatMap(({ points, index }) => [
