@@ -90,7 +90,7 @@ const overlay = (usual: Part, given: PartSettings | undefined): Part =>
 
 function partsOf(config: RunConfig, images: number) {
   const backbone = makeBackbone(config.backbone, config.side);
-  const defaults = defaultsFor(config, images);
+  const defaults = defaultsFor(config, images, backbone.channels);
   const recipes = makeRecipes(config.recipe ?? defaults.recipe, normalizationOf(config.normalization));
   return {
     defaults,

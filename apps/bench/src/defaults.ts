@@ -16,7 +16,7 @@ export interface RecipeDefaults {
  * `practical/cifar` (SGD with weight decay on everything, cosine per epoch, no blur; spec "hosts" section 10, last row) with the rate
  * scaled to the batch, and queues and banks that fit the data.
  */
-export function defaultsFor(config: RunConfig, images: number): RecipeDefaults {
+export function defaultsFor(config: RunConfig, images: number, channels: number): RecipeDefaults {
   const { batch, accumulate } = config;
   const preset = presetsOf(config.host.name).find((p) => p.source === 'practical' && p.data === 'cifar');
   if (preset === undefined) {
@@ -33,7 +33,7 @@ export function defaultsFor(config: RunConfig, images: number): RecipeDefaults {
   };
   const methods = config.methods.map((method) => ({ ...bankOf(method, host, queue), ...method }));
   const defaults: RecipeDefaults = { ...common, host, methods };
-  return methods.some((m) => m.name === 'wmse') ? forWmse(defaults, batch) : defaults;
+  return methods.some((m) => m.name === 'wmse') ? forWmse(defaults, batch, channels) : defaults;
 }
 
 /** A quarter of the data in whole batches, at most 4,096 rows: a longer queue would hold older copies of the batch's own images. */
@@ -46,20 +46,23 @@ const withQueues = (host: object, queue: number): Record<string, unknown> =>
     Object.entries(host).map(([name, value]) => [name, name === 'queueSize' || name === 'supportSize' ? queue : value]),
   );
 
-/** Banks that a method keeps for itself (specs "reco" section 3.3 and "snclr" section 2.3). */
+/**
+ * Options of methods with a bank (specs "reco" section 3.3 and "snclr" section 2.3). ReCo starts with the second epoch: while the queue is
+ * random, which is a large part of a small epoch, its interpolation term over MoCo drives all embeddings together.
+ */
 function bankOf({ name }: Part, host: Part, queue: number): Record<string, unknown> {
   if (name === 'snclr') return { bankSize: queue, neighbours: Math.min(30, queue), excludeSelf: true };
-  if (name === 'reco' && host.queueSize === undefined) return { bankSize: queue };
+  if (name === 'reco') return { startEpoch: 1, ...(host.queueSize === undefined ? { bankSize: queue } : {}) };
   return {};
 }
 
 /**
  * W-MSE's own recipe for small networks (spec "wmse" section 3.3): Adam, warm-up, colour before the crop; and the largest embedding up to
- * its 64 of which twice as many rows divide the batch.
+ * its 64 of which twice as many rows divide the batch, and that half the encoder's channels can span (more cannot be whitened).
  */
-function forWmse(defaults: RecipeDefaults, batch: number): RecipeDefaults {
+function forWmse(defaults: RecipeDefaults, batch: number, channels: number): RecipeDefaults {
   let dim = 64;
-  while (dim > 2 && batch % (2 * dim) !== 0) dim /= 2;
+  while (dim > 2 && (batch % (2 * dim) !== 0 || 2 * dim > channels)) dim /= 2;
   return {
     ...defaults,
     host: { dim, ...defaults.host },

@@ -69,9 +69,9 @@ async function openTest(config: RunConfig, output: DataOutput): Promise<ImageSet
 async function viewPairsOf(
   config: RunConfig,
   images: ImageSet,
-  { meta }: LoadedEncoder,
+  { meta, backbone }: LoadedEncoder,
 ): Promise<RunPictures['viewPairs']> {
-  const { recipe } = defaultsFor(config, images.count);
+  const { recipe } = defaultsFor(config, images.count, backbone.channels);
   const [view1, view2 = view1] = makeRecipes(config.recipe ?? recipe, normalizationOf(config.normalization));
   const batch = Math.min(PAIRS, images.count);
   const views = { view1: view1 as ViewRecipe, view2: view2 as ViewRecipe };

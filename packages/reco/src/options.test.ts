@@ -24,6 +24,7 @@ describe('resolveReco', () => {
     expect(RECO_DEFAULTS).toMatchObject({
       lambda1: 1,
       lambda2: 1,
+      startEpoch: 0,
       studentTemperature: 0.1,
       teacherTemperature: 0.04,
       alpha: 1,

@@ -1,4 +1,5 @@
 import {
+  integerAtLeast,
   nonNegative,
   type OptionIssue,
   oneOf,
@@ -18,6 +19,12 @@ export interface RecoOptions {
   readonly lambda1?: number;
   /** λ₂, weight of the interpolation relation, ≥ 0; 0 also saves its pass. Default 1 (official code; the precursor has 2). */
   readonly lambda2?: number;
+  /**
+   * Last epoch trained without the two terms, while the bank fills; epochs count from 1. Default 0, from the start (official code). On
+   * small data the queue holds random rows for a large part of the first epoch, and both terms then drive all embeddings together: 1
+   * is advised there (ours).
+   */
+  readonly startEpoch?: number;
   /** τ_s of the student's distribution, > 0. Default 0.1 (official code). */
   readonly studentTemperature?: number;
   /** τ_t of the teacher's distribution, > 0; sharper than the student's. Default 0.04 (official code; its help text says 0.1). */
@@ -77,6 +84,7 @@ export type ResolvedRecoOptions = Readonly<Required<RecoOptions>>;
 export const RECO_DEFAULTS: ResolvedRecoOptions = {
   lambda1: 1,
   lambda2: 1,
+  startEpoch: 0,
   studentTemperature: 0.1,
   teacherTemperature: 0.04,
   alpha: 1,
@@ -103,6 +111,7 @@ export const resolveReco = (options: RecoOptions): ResolvedRecoOptions =>
 
 const check = (o: ResolvedRecoOptions): readonly OptionIssue[] => [
   ...nonNegative(o, 'lambda1', 'lambda2'),
+  ...integerAtLeast(0, o, 'startEpoch'),
   ...positive(o, 'studentTemperature', 'teacherTemperature'),
   ...numberOr(o, 'alpha', 'decreasing', (v) => v > 0, 'a number > 0'),
   ...oneOf(o, 'mix', ['cutmix', 'mixup', 'random']),
@@ -122,6 +131,9 @@ const check = (o: ResolvedRecoOptions): readonly OptionIssue[] => [
   ...(typeof o.term === 'string' && o.term !== ''
     ? []
     : [{ option: 'term', problem: 'must be the name of a loss term' }]),
+  ...(!o.hostLoss && o.startEpoch > 0
+    ? [{ option: 'startEpoch', problem: 'must be 0 if hostLoss is false: no loss would be left before it' }]
+    : []),
   ...(!o.hostLoss && o.lambda1 === 0 && o.lambda2 === 0
     ? [{ option: 'hostLoss', problem: 'must be true if lambda1 and lambda2 are 0: no loss would be left' }]
     : []),

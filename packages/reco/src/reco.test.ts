@@ -209,6 +209,15 @@ describe.each(Object.entries(hosts))('reco over %s', (_, host) => {
     expect(await losses([reco({ lambda1: 0, lambda2: 0 })])).toEqual(await losses([]));
   });
 
+  it('has the host’s own loss until startEpoch', async () => {
+    const trainer = trainerOf(host(), [reco({ startEpoch: 1 })]);
+    const [alone, early] = [trainerOf(host(), []), await runSteps(trainer, 1)];
+    expect(early[0]!.metrics.loss).toBe((await runSteps(alone, 1))[0]!.metrics.loss);
+    expect(Object.keys(early[0]!.metrics)).not.toContain('loss/relation');
+    trainer.dispose();
+    alone.dispose();
+  });
+
   it.each([{ lambda2: 0 }, { lambda1: 0 }])('moves the encoder by one term alone: %j', async (options) => {
     const trainer = trainerOf(host(), [reco({ hostLoss: false, bankSize: 8, ...options })]);
     const kernel = trainer.variables['online/backbone/conv/kernel']!;

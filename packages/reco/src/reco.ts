@@ -54,6 +54,7 @@ export function reco(options: RecoOptions = {}): Plugin<HostTensors, Tensors, St
       };
       return { ...(needs.bank ? ring('bank') : {}), ...(needs.keys ? ring('keys') : {}) };
     },
+    phase: (step) => (step.epoch > o.startEpoch ? 'on' : 'off'),
     draw: (rng, step, host) =>
       hasInterpolation
         ? drawInterpolation(rng, host.batch, host.side, { ...o, alpha: alphaAt(o.alpha, step.epoch) })
@@ -62,11 +63,12 @@ export function reco(options: RecoOptions = {}): Plugin<HostTensors, Tensors, St
       const host = hostComparison(io.hostTerms, o.term);
       return {
         ...(hasRelation ? { teacher: io.target.view(teacherView(host, o)).embedding } : {}),
-        ...(hasInterpolation ? encodeMixed(io, host, o) : {}),
+        ...(hasInterpolation && io.phase === 'on' ? encodeMixed(io, host, o) : {}),
         ...('keys' in io.state ? { key: io.target.view(host.to).embedding } : {}),
       };
     },
     edit: (terms, io) => {
+      if (io.phase === 'off') return terms;
       const host = hostComparison(io.hostTerms, o.term);
       return [
         ...terms,

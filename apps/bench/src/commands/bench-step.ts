@@ -170,11 +170,12 @@ function createTrainer(flags: Flags, runtime: Runtime) {
     (field) => `--${field}`,
   );
   const backbone = makeBackbone(config.backbone, side);
-  const defaults = defaultsFor(config, 50_000);
+  const defaults = defaultsFor(config, 50_000, backbone.channels);
   const optimizer = makeOptimizer(defaults.optimizer);
   const trainer = new Trainer({
     host: makeHost(defaults.host, backbone),
-    plugins: defaults.methods.map(makeMethod),
+    // A method that starts later is timed at work.
+    plugins: defaults.methods.map((m) => makeMethod('startEpoch' in m ? { ...m, startEpoch: 0 } : m)),
     optimizer,
     schedule: makeSchedule(optimizer.learningRate, defaults.schedule),
     recipes: makeRecipes(defaults.recipe, normalizationOf(config.normalization)),
