@@ -94,6 +94,3 @@ export function variableNodes(name: string, shape: readonly number[], dtype: num
     plain(`${name}/set`, 'AssignVariableOp', [name, `${name}/in`], [type]),
   ];
 }
-
-/** Data types that variables may have. */
-export const VARIABLE_DTYPES: ReadonlySet<number> = new Set([DT.float32, DT.int32]);
