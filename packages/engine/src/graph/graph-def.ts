@@ -1,4 +1,3 @@
-import { DT } from '../native/dtype.js';
 import { bytesField, intField, message } from '../native/protobuf.js';
 import { shapeAttr, stringAttr, tensorAttr, typeAttr } from './attr-value.js';
 import { type GraphNode, indexOf, nodeOf, type RecordedStep, type Ref } from './node.js';
