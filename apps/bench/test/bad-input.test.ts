@@ -211,7 +211,9 @@ describe.concurrent('a run folder that cannot be used', () => {
     expect(full.errors[0]).toMatch(/Writing .* failed: ENOSPC.*Free some space/);
     expect(full.code).toBe(1);
     expect(readdirSync(run).filter((name) => /tmp$|^lock|^encoder|^summary/.test(name))).toEqual([]);
-    expect(readdirSync(join(run, 'checkpoints')).every((name) => name.endsWith('.safetensors'))).toBe(true);
+    expect(
+      readdirSync(join(run, 'checkpoints')).every((name) => name === 'best.json' || name.endsWith('.safetensors')),
+    ).toBe(true);
     writeFileSync(at('small', 'filler'), '');
     const none = await pretrain('good', at('small', 'filler'));
     expect(none.errors[0]).toMatch('choose another folder');
