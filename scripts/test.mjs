@@ -69,7 +69,7 @@ async function parity() {
     console.log(`Skipped: no fixtures at ${folder}; set CONTRASTIVE_FIXTURES to their folder.`);
     return { passed: 0, failed: 0, skipped: 1 };
   }
-  return asOne(await pnpm('run', '--silent', 'parity', folder));
+  return asOne(await pnpm('run', '--silent', 'parity', folder, '--mode', 'both'));
 }
 
 /** Every method over every host, and whether the page that shows it is current. */
