@@ -47,12 +47,12 @@ const withQueues = (host: object, queue: number): Record<string, unknown> =>
   );
 
 /**
- * Options of methods with a bank (specs "reco" section 3.3 and "snclr" section 2.3). ReCo starts with the second epoch: while the queue is
- * random, which is a large part of a small epoch, its interpolation term over MoCo drives all embeddings together.
+ * Options of methods with a bank (specs "reco" section 3.3 and "snclr" section 2.3). Over a host with a queue, ReCo starts with the second
+ * epoch: while the queue is random, which is a large part of a small epoch, its interpolation term drives all embeddings together.
  */
 function bankOf({ name }: Part, host: Part, queue: number): Record<string, unknown> {
   if (name === 'snclr') return { bankSize: queue, neighbours: Math.min(30, queue), excludeSelf: true };
-  if (name === 'reco') return { startEpoch: 1, ...(host.queueSize === undefined ? { bankSize: queue } : {}) };
+  if (name === 'reco') return host.queueSize === undefined ? { bankSize: queue } : { startEpoch: 1 };
   return {};
 }
 

@@ -25,7 +25,7 @@ const COMMON = ['--data', EMBEDDED, '--host', HOST, '--backbone', 'resnet18', '-
 export function quickstartCommand(_context: Context): Command {
   return new Command('quickstart')
     .description('Pretrains on the embedded images with a host alone and with a method, and compares by kNN.')
-    .option('--epochs <n>', 'passes over the 5,000 images', number, 5)
+    .option('--epochs <n>', 'passes over the 5,000 images', number, 8)
     .option('--seed <n>', 'fixes every random choice', number, 1)
     .option('--out <dir>', 'folder of the runs; default: a new one under runs/')
     .option('--json', 'print the results as JSON')
