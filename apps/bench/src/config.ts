@@ -63,7 +63,7 @@ export const runConfigSchema = z.strictObject({
   /** Threads of the tensor library; default: all cores. */
   threads: count.optional(),
   /** Worker threads that make views; 0: on the main thread. */
-  workers: z.int().min(0).default(1),
+  viewWorkers: z.int().min(0).default(1),
   /**
    * What becomes of a step whose loss or gradient is not finite, or over `maxGradientNorm`: the run stops; or the step changes nothing;
    * or the run goes back to its last checkpoint and on from there with half the learning rate, at most three times.

@@ -94,7 +94,7 @@ async function train(options: PretrainOptions, parts: Parts, folder: RunFolder):
   const { config, trainer, images } = parts;
   const loader = await createLoader({
     ...{ source: images, views: trainer.plan, side: config.side, batch: config.batch },
-    ...{ seed: config.seed, workers: config.workers },
+    ...{ seed: config.seed, workers: config.viewWorkers },
   });
   const started = performance.now();
   const startStep = trainer.stepsDone;

@@ -28,7 +28,7 @@ it('resumes by the command line that started the run, and by one that only chang
   writeFileSync(join(folder, 'config.json'), JSON.stringify(toConfig(start)));
   expect(toResumeConfig(folder, start)).toEqual(toConfig(start));
   expect(toResumeConfig(folder, flags({}))).toEqual(toConfig(start));
-  expect(toResumeConfig(folder, flags({ fields: { threads: 1, workers: 2 } }))).toMatchObject({
+  expect(toResumeConfig(folder, flags({ fields: { threads: 1, viewWorkers: 2 } }))).toMatchObject({
     threads: 1,
     batch: 32,
   });

@@ -11,7 +11,7 @@ const FREE: ReadonlySet<string> = new Set<keyof RunConfig>([
   'mode',
   'backend',
   'threads',
-  'workers',
+  'viewWorkers',
   'checkpointEvery',
   'keepCheckpoints',
   'recordEvery',

@@ -49,7 +49,7 @@ export async function killRuns({ moments, seed, epochs, say = () => {} }: KillOp
         '--batch',
         '8',
       ],
-      ...['--epochs', String(epochs), '--threads', '1', '--workers', '0', '--no-evaluate', '--out', out],
+      ...['--epochs', String(epochs), '--threads', '1', '--view-workers', '0', '--no-evaluate', '--out', out],
     ];
     const began = performance.now();
     const whole = await contrastive(...args(at('whole')));

@@ -24,7 +24,7 @@ const quiet = { message: () => {}, status: () => {}, update: () => {}, epoch: ()
 export async function measureLeaks(input: RunConfigInput, epochs: number): Promise<Slopes> {
   const config = parseConfig({ ...input, epochs }, () => 'leaks');
   const { trainer, images } = await assemble(config, quiet);
-  const { side, batch, seed, workers } = config;
+  const { side, batch, seed, viewWorkers: workers } = config;
   const loader = await createLoader({ source: images, views: trainer.plan, side, batch, seed, workers });
   const samples: Slopes[] = [];
   try {

@@ -96,10 +96,10 @@ describe.concurrent('a run', () => {
     expect(hopeless.errors[0]).toContain('No checkpoint of this run is whole.');
   });
 
-  it('has the same losses with no, one and two workers', async () => {
-    const ends = await Promise.all([0, 2].map((n) => contrastive(...pretrain(`workers-${n}`, '--workers', `${n}`))));
+  it('has the same losses with no, one and two threads that make views', async () => {
+    const ends = await Promise.all([0, 2].map((n) => contrastive(...pretrain(`views-${n}`, '--view-workers', `${n}`))));
     expect(ends.map(({ code }) => code)).toEqual([0, 0]);
-    for (const n of [0, 2]) expect(lossesOf(at(`workers-${n}`))).toEqual(lossesOf(at('whole')));
+    for (const n of [0, 2]) expect(lossesOf(at(`views-${n}`))).toEqual(lossesOf(at('whole')));
   });
 
   it('is the same from a YAML file as from flags', async () => {

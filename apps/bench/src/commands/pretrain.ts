@@ -64,7 +64,7 @@ export function pretrainCommand(context: Context): Command {
     .addOption(new Option('--mode <m>', 'how a step is run').choices(['compiled', 'eager']))
     .addOption(new Option('--backend <b>', 'tensor library').choices(['auto', 'tensorflow', 'wasm']))
     .option('--threads <n>', 'threads of the tensor library', number)
-    .option('--workers <n>', 'threads that make views', number)
+    .option('--view-workers <n>', 'threads that make views', number)
     .option('--max-unreadable <share>', 'share of unreadable images that is tolerated', number)
     .addOption(
       new Option('--on-divergence <what>', 'on a loss or gradient that is not finite').choices([
