@@ -13,6 +13,7 @@ export type ErrorCode =
   | 'DATA' // images, labels or caches are missing or unusable
   | 'IO' // a file or folder could not be read or written
   | 'RUN_BUSY' // another process works in the same run folder
+  | 'WORKER_LOST' // another process of the same run died, or did not answer in time
   | 'CHECKPOINT' // a checkpoint is damaged or belongs to another configuration
   | 'USAGE' // the command line was wrong
   | 'CANCELLED'; // the work was stopped by a signal
