@@ -61,6 +61,9 @@ export function loadEncoder(location: string, described?: EncoderMeta): LoadedEn
   return { meta, backbone, weights: toWeights(path, backbone, tensors), path };
 }
 
+/** Frees an encoder's weights. */
+export const disposeEncoder = ({ weights }: LoadedEncoder): void => tf.dispose(Object.values(weights));
+
 /** Tensors by name, and what the file says of them. */
 function readTensors(path: string): Pick<ReturnType<typeof decodeSafetensors>, 'tensors' | 'metadata'> {
   try {

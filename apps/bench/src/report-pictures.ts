@@ -1,14 +1,15 @@
 import { createEvaluationLoader, createLoader } from '@contrastive/augment/loader';
-import type { ViewRecipe } from '@contrastive/core';
+import type { Runtime, ViewRecipe } from '@contrastive/core';
 import type { ImageSet } from '@contrastive/data';
-import { extractFeatures, type FeatureMatrix, nearest, umap } from '@contrastive/evaluate';
+import { type FeatureMatrix, nearest, umap } from '@contrastive/evaluate';
 import type { Picture, RunPictures } from '@contrastive/report';
-import type * as tf from '@tensorflow/tfjs-core';
 import { makeRecipes, normalizationOf } from './catalogue.js';
 import type { RunConfig } from './config.js';
 import { defaultsFor } from './defaults.js';
-import { type LoadedEncoder, loadEncoder } from './encoder-file.js';
-import { disposeEncoder } from './evaluate.js';
+import { disposeEncoder, type LoadedEncoder, loadEncoder } from './encoder-file.js';
+import { FeatureExtractor } from './evaluation/feature-extractor.js';
+import { type EvaluationImages, subset } from './evaluation/image-subset.js';
+import { testResize } from './evaluation/test-view.js';
 import { type DataOutput, openData } from './image-data.js';
 
 const QUERIES = 12;
@@ -35,6 +36,7 @@ export async function picturesOf(
   config: RunConfig,
   location: string,
   sample: number,
+  runtime: Runtime,
   output: DataOutput,
 ): Promise<PictureFindings> {
   const encoder = loadEncoder(location);
@@ -43,8 +45,9 @@ export async function picturesOf(
     try {
       const viewPairs = await viewPairsOf(config, images, encoder);
       const test = await openTest(config, output);
+      const shown = test ?? images;
       try {
-        return { viewPairs, ...(await lookAt(encoder, sampleOf(test ?? images, sample))) };
+        return { viewPairs, ...(await lookAt(encoder, sampleOf(shown, sample), shown.classNames, runtime)) };
       } finally {
         await test?.close();
       }
@@ -104,31 +107,24 @@ function picturesIn(data: ArrayLike<number>, { side, mean, std }: Scale): Pictur
 }
 
 /** Every n-th image, so that classes keep their shares whatever the order. */
-function sampleOf(images: ImageSet, most: number): ImageSet {
+function sampleOf(images: ImageSet, most: number): EvaluationImages {
   const count = Math.min(most, images.count);
-  const ids = Array.from({ length: count }, (_, i) => Math.floor((i * images.count) / count));
-  const { labels, pixels } = images;
-  const taken = <T extends Float64Array | Uint16Array | Int32Array>(list: T): T => {
-    const part = new (list.constructor as new (length: number) => T)(count);
-    for (const [place, id] of ids.entries()) part[place] = list[id]!;
-    return part;
-  };
-  return {
-    ...images,
-    count,
-    labels: labels && taken(labels),
-    pixels: pixels && {
-      ...{ bytes: pixels.bytes, offsets: taken(pixels.offsets) },
-      ...{ widths: taken(pixels.widths), heights: taken(pixels.heights) },
-    },
-    read: (id) => images.read(ids[id]!),
-  };
+  return subset(
+    images,
+    Int32Array.from({ length: count }, (_, i) => Math.floor((i * images.count) / count)),
+  );
 }
 
-async function lookAt(encoder: LoadedEncoder, images: ImageSet): Promise<Omit<PictureFindings, 'viewPairs'>> {
-  const pictures: Picture[] = [];
-  const features = await featuresAndPictures(encoder, images, pictures);
-  const { labels: classes, classNames } = images;
+async function lookAt(
+  encoder: LoadedEncoder,
+  images: EvaluationImages,
+  classNames: readonly string[],
+  runtime: Runtime,
+): Promise<Omit<PictureFindings, 'viewPairs'>> {
+  const pictures = await picturesAt(encoder, images);
+  const extractor = new FeatureExtractor(encoder, runtime);
+  const features = await extractor.extract(images).finally(() => extractor.dispose());
+  const { labels: classes } = images;
   const labels = pictures.map((_, i) => (classes === undefined ? undefined : classNames[classes[i]!]));
   const queries = await neighboursOf(features, pictures, labels);
   const neighbors = Math.min(15, features.rows - 1);
@@ -138,22 +134,19 @@ async function lookAt(encoder: LoadedEncoder, images: ImageSet): Promise<Omit<Pi
   return { features, images: pictures, labels, queries, map: { points, labels: classes, classNames, caption } };
 }
 
-async function featuresAndPictures({ backbone, weights, meta }: LoadedEncoder, images: ImageSet, into: Picture[]) {
+/** The images as the encoder sees them. */
+async function picturesAt({ meta }: LoadedEncoder, source: EvaluationImages): Promise<Picture[]> {
   const loader = await createEvaluationLoader({
-    ...{ source: images, side: meta.side, batch: Math.min(100, images.count), workers: 0 },
+    ...{ source, side: meta.side, resize: testResize(meta.side), batch: Math.min(100, source.count), workers: 0 },
     normalization: { mean: meta.mean, std: meta.std },
   });
-  async function* batches() {
+  const pictures: Picture[] = [];
+  try {
     for await (const batch of loader.epoch(1)) {
-      const view = batch.images.view1!;
-      into.push(...picturesIn(view.data, meta));
-      yield { images: view };
+      pictures.push(...picturesIn(batch.images.view1!.data, meta));
       batch.release();
     }
-  }
-  const pass = { training: false, updateStats: false };
-  try {
-    return await extractFeatures((x) => backbone.apply(weights, x as tf.Tensor4D, pass).pooled, batches());
+    return pictures;
   } finally {
     await loader.close();
   }

@@ -6,8 +6,7 @@ import { Command, Option } from 'commander';
 import { openBackend } from '../backend.js';
 import { normalizationOf } from '../catalogue.js';
 import type { Context } from '../cli.js';
-import { type EncoderMeta, loadEncoder } from '../encoder-file.js';
-import { disposeEncoder } from '../evaluate.js';
+import { disposeEncoder, type EncoderMeta, loadEncoder } from '../encoder-file.js';
 import {
   BASELINES,
   type Baseline,

@@ -4,8 +4,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { names } from '../catalogue.js';
 import type { Context } from '../cli.js';
 import type { RunConfig, RunConfigInput } from '../config.js';
-import { loadEncoder } from '../encoder-file.js';
-import { disposeEncoder, evaluateKnn, openEvaluationData } from '../evaluate.js';
+import { knnAtEnd } from '../evaluation/knn-at-end.js';
 import { readJson, writeFileAtomic } from '../files.js';
 import { createInterrupt } from '../interrupt.js';
 import { pretrain, type RunSummary } from '../pretrain.js';
@@ -143,25 +142,17 @@ function reportSkipped({ skipped, run }: RunSummary, output: ProgressOutput): vo
   if (skipped.length > SHOWN) output.message(`  … all of them are in ${join(run, 'summary.json')}`);
 }
 
-/** kNN on the test images, if the data has test images and labels. */
+/** kNN on test images, if the data has labels. */
 async function evaluateAtEnd(config: RunConfig, out: string, output: ProgressOutput): Promise<number | undefined> {
-  const encoder = loadEncoder(out);
   try {
-    const data = await openEvaluationData(config, output);
-    try {
-      const knn = (await evaluateKnn(encoder, data)).top1.value;
-      const summary = join(out, 'summary.json');
-      writeFileAtomic(summary, `${JSON.stringify({ ...(readJson(summary) as object), knn }, null, 2)}\n`);
-      return knn;
-    } finally {
-      await data.close();
-    }
+    const knn = (await knnAtEnd(config, out, output)).top1.value;
+    const summary = join(out, 'summary.json');
+    writeFileAtomic(summary, `${JSON.stringify({ ...(readJson(summary) as object), knn }, null, 2)}\n`);
+    return knn;
   } catch (error) {
     if ((error as { code?: string }).code !== 'DATA') throw error;
     output.message(`No kNN evaluation: ${(error as Error).message}`);
     return undefined;
-  } finally {
-    disposeEncoder(encoder);
   }
 }
 

@@ -93,8 +93,8 @@ async function look(
   try {
     const config = parseConfig(recorded, () => join(path, 'config.json'));
     const { data = config.data, cache = config.cache, backend, threads } = flags;
-    await openBackend({ backend, mode: 'eager', precision: 'f32', threads });
-    return await picturesOf({ ...config, data, cache }, path, flags.images, output);
+    const { runtime } = await openBackend({ backend, mode: 'compiled', precision: 'f32', threads });
+    return await picturesOf({ ...config, data, cache }, path, flags.images, runtime, output);
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     return error.message;

@@ -1,7 +1,6 @@
 import { type Runtime, SslError } from '@contrastive/core';
 import { FINE_TUNE_RECIPES } from '@contrastive/evaluate';
-import type { EncoderMeta, LoadedEncoder } from '../encoder-file.js';
-import { disposeEncoder } from '../evaluate.js';
+import { disposeEncoder, type EncoderMeta, type LoadedEncoder } from '../encoder-file.js';
 import { FeatureCache } from './feature-cache.js';
 import type { EvaluationSets } from './open-sets.js';
 import { pixelSubject } from './pixel-pca.js';

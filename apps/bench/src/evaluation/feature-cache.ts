@@ -81,4 +81,4 @@ export class FeatureCache {
 }
 
 const textOf = ({ encoder, data, side, output, backend }: FeatureKey): string =>
-  JSON.stringify([1, encoder, data, side, output, backend]);
+  JSON.stringify([2, encoder, data, side, output, backend]);

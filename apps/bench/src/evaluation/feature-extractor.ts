@@ -1,4 +1,3 @@
-import { recipes } from '@contrastive/augment';
 import { createLoader } from '@contrastive/augment/loader';
 import {
   type CompiledStep,
@@ -12,6 +11,7 @@ import { type FeatureMatrix, filledUp } from '@contrastive/evaluate';
 import type * as tf from '@tensorflow/tfjs-core';
 import type { LoadedEncoder } from '../encoder-file.js';
 import type { EvaluationImages } from './image-subset.js';
+import { testView } from './test-view.js';
 
 export interface ExtractOptions {
   /** How views are made; default: no augmentation. */
@@ -50,8 +50,7 @@ export class FeatureExtractor {
     const { meta, backbone } = this.encoder;
     const { side } = meta;
     const batch = Math.min(this.batch, source.count);
-    const normalization = { mean: meta.mean, std: meta.std };
-    const view1 = recipe ?? recipes.evaluation({ resize: side, normalization });
+    const view1 = recipe ?? testView(meta);
     const loader = await createLoader({
       ...{ source, views: { view1 }, side, batch, seed: 0, workers: 1, prefetch: IN_FLIGHT + 1 },
       ...{ shuffle: false, dropLast: false },

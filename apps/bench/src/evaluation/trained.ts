@@ -1,6 +1,6 @@
 import { recipes } from '@contrastive/augment';
 import { createEvaluationLoader, createLoader, type Loader } from '@contrastive/augment/loader';
-import type { Weights } from '@contrastive/core';
+import type { HostTensor, Weights } from '@contrastive/core';
 import {
   countClasses,
   FINE_TUNE_RECIPES,
@@ -15,11 +15,13 @@ import {
   stratifiedSample,
   type TrainingBatches,
 } from '@contrastive/evaluate';
+import type * as tf from '@tensorflow/tfjs-core';
 import type { LoadedEncoder } from '../encoder-file.js';
 import { type EvaluationImages, subset } from './image-subset.js';
 import type { ProtocolContext } from './protocols.js';
 import { accuracyRow, accuracyRows, type Measured } from './result.js';
 import { labelledFeatures, type Subject } from './subject.js';
+import { testResize } from './test-view.js';
 
 type Context = Omit<ProtocolContext, 'subject'>;
 
@@ -50,8 +52,10 @@ export async function trainOn(
 /** Accuracy of a trained network on un-augmented test images. */
 export async function scoreOn(network: FineTuned, { meta }: LoadedEncoder, test: EvaluationImages) {
   const { side, mean, std } = meta;
-  const batch = Math.min(250, test.count);
-  const loader = await createEvaluationLoader({ source: test, side, batch, normalization: { mean, std } });
+  const loader = await createEvaluationLoader({
+    ...{ source: test, side, resize: testResize(side), batch: Math.min(250, test.count) },
+    normalization: { mean, std },
+  });
   try {
     return await network.score(batches(loader, 1));
   } finally {
@@ -61,7 +65,7 @@ export async function scoreOn(network: FineTuned, { meta }: LoadedEncoder, test:
 
 async function* batches(loader: Loader, epoch: number): AsyncGenerator<ImageBatch> {
   for await (const batch of loader.epoch(epoch)) {
-    yield { images: batch.images.view1!, labels: batch.labels!.data };
+    yield { images: batch.images.view1! as HostTensor<tf.Rank.R4>, labels: batch.labels!.data };
     batch.release();
   }
 }
