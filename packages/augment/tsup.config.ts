@@ -1,3 +1,3 @@
 import { preset } from '../../tooling/tsup.js';
 
-export default preset({ entry: ['src/index.ts', 'src/loader.ts'] });
+export default preset({ entry: ['src/index.ts', 'src/device.ts', 'src/loader.ts'] });

@@ -101,16 +101,30 @@ export function checkRecipe(recipe: ViewRecipe, side: number): void {
  * commutes with every other step.
  */
 export function drawView(recipe: ViewRecipe, width: number, height: number, side: number, uniform: Uniform): PixelOp[] {
-  const ops: PixelOp[] = [];
+  return drawSteps(recipe, width, height, side, uniform).flat();
+}
+
+/** As `drawView`, step by step of the recipe: none of a step that its probability left out, or of a flip. */
+export function drawSteps(
+  recipe: ViewRecipe,
+  width: number,
+  height: number,
+  side: number,
+  uniform: Uniform,
+): readonly PixelOp[][] {
   const size = { width, height };
   let flip = false;
-  for (const step of recipe.steps) {
-    if ('p' in step && !(uniform() < step.p)) continue;
-    if (step.op === 'flip') flip = !flip;
-    else ops.push(...drawStep(step, size, side, uniform));
+  const drawn = recipe.steps.map((step): PixelOp[] => {
+    if ('p' in step && !(uniform() < step.p)) return [];
+    if (step.op === 'flip') {
+      flip = !flip;
+      return [];
+    }
+    const ops = drawStep(step, size, side, uniform);
     if (step.op === 'crop' || step.op === 'centerCrop') Object.assign(size, { width: side, height: side });
-  }
-  return flip ? ops.map((op) => (op.op === 'resize' ? { ...op, flip } : op)) : ops;
+    return ops;
+  });
+  return flip ? drawn.map((ops) => ops.map((op) => (op.op === 'resize' ? { ...op, flip } : op))) : drawn;
 }
 
 function drawStep(

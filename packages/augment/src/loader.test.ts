@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { Rng, type ViewPlan } from '@contrastive/core';
+import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
+import { deviceViews } from './device.js';
 import { createJsKernel } from './kernel/js-kernel.js';
 import { createWorkerPool } from './loader/worker-pool.js';
 import { arraySource, createEvaluationLoader, createLoader, type ImageSource, type Loader } from './loader.js';
@@ -60,6 +62,31 @@ describe('createLoader', () => {
     for (const workers of [0, 2]) {
       expect(await withLoader({ workers, source: decoded }, (l) => collect(l, 1))).toEqual(expected);
     }
+  });
+
+  it('gives what the device makes the same views of, with any number of workers, decoded before or on the fly', async () => {
+    const views = { ...recipes.byol(), weak: recipes.recoWeak() };
+    const device = { width: 25, height: 20 }; // a column more than the images have
+    const expected = await withLoader({ views }, (l) => collect(l, 3));
+    const given = await withLoader({ views, device, workers: 0 }, (l) => collect(l, 3));
+    expect(await withLoader({ views, device, workers: 2 }, (l) => collect(l, 3))).toEqual(given);
+    expect(await withLoader({ views, device, workers: 1, source: decoded }, (l) => collect(l, 3))).toEqual(given);
+    const maker = deviceViews(views, { ...device, batch: 12, side: 16 });
+    const tensors = Object.entries(maker.shapes).map(
+      ([name, shape]) => [name, tf.tensor(given[1]!.views[name]!, [...shape])] as const,
+    );
+    for (const [view, images] of Object.entries(maker.render(Object.fromEntries(tensors)))) {
+      const difference = tf.abs(tf.sub(images, tf.tensor(expected[1]!.views[view]!, images.shape)));
+      // The second BYOL view is solarized at times: a value within rounding of the threshold may fall on either side.
+      const far = tf.mean(tf.cast(tf.greater(difference, 1e-4), 'float32')).dataSync()[0]!;
+      expect(far).toBeLessThan(view === 'view2' ? 1e-3 : 1e-9);
+    }
+    expect(given.map((batch) => batch.ids)).toEqual(expected.map((batch) => batch.ids));
+  });
+
+  it('refuses an image that does not fit into the device tensor', async () => {
+    const device = { width: 24, height: 19 };
+    await expect(withLoader({ device, workers: 0 }, (l) => collect(l, 0))).rejects.toThrow(/24×20 pixels does not fit/);
   });
 
   it('decodes each image once for all of its views', async () => {

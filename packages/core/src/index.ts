@@ -41,3 +41,4 @@ export * from './step.js';
 export * from './stop-gradient.js';
 export * from './terms.js';
 export * from './trainer.js';
+export * from './view-maker.js';

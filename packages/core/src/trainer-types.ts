@@ -4,6 +4,7 @@ import type { Optimizer } from './optim/optimizer.js';
 import type { StepInfo } from './plugin.js';
 import type { ViewName, ViewRecipe } from './recipe.js';
 import type { Runtime } from './runtime.js';
+import type { ViewMakerFactory } from './view-maker.js';
 
 export interface TrainerOptions {
   readonly host: AnyHost;
@@ -26,6 +27,8 @@ export interface TrainerOptions {
   readonly recipes: readonly ViewRecipe[];
   /** Default `eagerRuntime`. */
   readonly runtime?: Runtime;
+  /** Makes the views inside the step; then a batch's `images` are what the maker asks for. Default: they are the views. */
+  readonly viewMaker?: ViewMakerFactory | undefined;
   /**
    * What becomes of a step whose loss or gradient is NaN or infinite, or whose gradient is longer than `maxGradientNorm`. `stop`
    * (default): `step` throws. `skip`: the step counts, but changes nothing, neither weights and statistics nor queues and optimiser; it
@@ -39,7 +42,7 @@ export interface TrainerOptions {
 /** A run that skips longer than this will not recover by itself. */
 export const MAX_SKIPPED_IN_A_ROW = 10;
 
-/** One micro-batch: views [n, S, S, 3], data-set indices, classes (−1 or absent where unknown). */
+/** One micro-batch: views [n, S, S, 3] (or what the view maker asks for), data-set indices, classes (−1 or absent where unknown). */
 export interface Batch {
   readonly images: Readonly<Record<ViewName, HostTensor>>;
   readonly ids: HostTensor;

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import { describe, expect, it } from 'vitest';
 import { momentumHost, recipe, siameseHost, tinyBatch } from '../test/tiny.js';
+import { hostTensor } from './host-tensor.js';
 import { sgd } from './optim/sgd.js';
 import { Trainer, type TrainerOptions } from './trainer.js';
 
@@ -65,6 +66,31 @@ describe('Trainer', () => {
     const losses = [];
     for (let i = 0; i < 30; i++) losses.push((await trainer.step([tinyBatch(1)])).metrics.loss!);
     expect(losses.at(-1)).toBeLessThan(losses[0]! - 0.05);
+  });
+
+  it('trains on views that are made inside the step just as on views that are given', async () => {
+    const doubled = create({
+      viewMaker: (plan) => ({
+        shapes: { half: [2, 4, 2, 2, 3] },
+        render: ({ half }) => {
+          const views = tf.unstack(tf.mul(half!, 2)) as tf.Tensor4D[];
+          return Object.fromEntries(Object.keys(plan).map((view, i) => [view, views[i]!]));
+        },
+      }),
+    });
+    const given = create();
+    const { images, ...rest } = tinyBatch(1);
+    const { view1, view2 } = images;
+    const values = Float32Array.from([...view1!.data, ...view2!.data], (v) => v / 2);
+    const half = hostTensor<tf.Rank.R5>([2, 4, 2, 2, 3], values);
+    const losses = [await doubled.step([{ ...rest, images: { half } }]), await given.step([tinyBatch(1)])].map(
+      ({ metrics }) => metrics.loss,
+    );
+    expect(losses[0]).toBe(losses[1]);
+    expect(await bytes(doubled)).toEqual(await bytes(given));
+    await expect(doubled.step([tinyBatch(1)])).rejects.toThrow(
+      'half of the batch is missing, but this run needs [2, 4, 2, 2, 3]',
+    );
   });
 
   it('is a pure function of seed and batches', async () => {

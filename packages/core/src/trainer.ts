@@ -7,12 +7,13 @@ import { type HostTensor, type HostTensors, hostInts, hostScalar } from './host-
 import type { Weights } from './module.js';
 import { positive, resolveOptions } from './options.js';
 import type { HostInfo, StepInfo } from './plugin.js';
-import type { ViewName, ViewPlan } from './recipe.js';
+import type { ViewPlan } from './recipe.js';
 import { Rng } from './rng.js';
 import { type CompiledStep, eagerRuntime, type Program } from './runtime.js';
 import { checkMeta, readVariables, type Snapshot, type SnapshotMeta, writeVariables } from './snapshot.js';
 import { type StepContext, type StepVariant, stepFunction } from './step.js';
 import { type Batch, MAX_SKIPPED_IN_A_ROW, type StepReport, type TrainerOptions } from './trainer-types.js';
+import { type ViewMaker, withViewMaker } from './view-maker.js';
 
 export * from './trainer-types.js';
 
@@ -25,7 +26,10 @@ export * from './trainer-types.js';
  * const { metrics } = await trainer.step([batch]);
  */
 export class Trainer {
-  readonly #options: Required<TrainerOptions>;
+  readonly #options: Required<Omit<TrainerOptions, 'viewMaker'>>;
+  readonly #viewMaker: ViewMaker | undefined;
+  /** What a batch holds: shapes by name. */
+  readonly #imageShapes: Readonly<Record<string, readonly number[]>>;
   readonly #composition: Composition;
   readonly #context: StepContext;
   readonly #variables: Readonly<Record<string, tf.Variable>>;
@@ -50,6 +54,9 @@ export class Trainer {
     this.#rng = Rng.create(o.seed);
     const { host, plugins, batch, side, recipes } = o;
     this.#composition = compose({ host, plugins, batch, side, recipes, rng: this.#rng });
+    this.#viewMaker = o.viewMaker?.(this.plan);
+    const views = Object.keys(this.plan).map((view) => [view, [batch, side, side, 3]] as const);
+    this.#imageShapes = this.#viewMaker?.shapes ?? Object.fromEntries(views);
     const { context, variables } = allocate(this.#composition, o.optimizer, this.#rng, o.accumulate);
     const guard = onDivergence === 'skip' ? { variables: Object.values(variables), maxGradientNorm } : undefined;
     this.#context = { ...context, guard, stepNumber: () => this.#step };
@@ -163,25 +170,15 @@ export class Trainer {
       Object.entries(tensors).map(([name, t]): [string, HostTensor] => [`${prefix}/${name}`, t]);
     const unknown = () => hostInts(new Int32Array(this.#options.batch).fill(-1));
     return Object.fromEntries([
-      ...Object.keys(this.plan).map((view): [string, HostTensor] => [`images/${view}`, this.#view(batch, view)]),
+      ...Object.entries(this.#imageShapes).map(([name, shape]): [string, HostTensor] => [
+        `images/${name}`,
+        imagesOf(batch, name, shape),
+      ]),
       ['ids', batch.ids],
       ['labels', batch.labels ?? unknown()],
       ...named('draws/host', draws.host),
       ...Object.entries(draws.plugins).flatMap(([plugin, tensors]) => named(`draws/${plugin}`, tensors)),
     ]);
-  }
-
-  #view(batch: Batch, view: ViewName): HostTensor {
-    const { batch: n, side } = this.#options;
-    const images = batch.images[view];
-    if (images === undefined || String(images.shape) !== String([n, side, side, 3])) {
-      const got = images === undefined ? 'is missing' : `is [${images.shape}]`;
-      throw new SslError(
-        'SHAPE_MISMATCH',
-        `${view} of the batch ${got}, but this run needs [${n}, ${side}, ${side}, 3].`,
-      );
-    }
-    return images;
   }
 
   async #run(inputs: HostTensors, info: StepInfo, micro: number, record: boolean): Promise<Record<string, HostTensor>> {
@@ -197,7 +194,8 @@ export class Trainer {
       let step = this.#steps.get(key);
       if (step === undefined) {
         const name = `${this.#composition.host.name} ${key}`;
-        step = await this.#program.prepare(name, stepFunction(this.#context, variant), inputs);
+        const run = withViewMaker(this.#viewMaker, stepFunction(this.#context, variant));
+        step = await this.#program.prepare(name, run, inputs);
         this.#steps.set(key, step);
       }
       return await step.run(inputs, record ? undefined : this.#watched);
@@ -259,6 +257,15 @@ export class Trainer {
     this.#program.dispose();
     tf.dispose(Object.values(this.#variables));
   }
+}
+
+function imagesOf(batch: Batch, name: string, shape: readonly number[]): HostTensor {
+  const images = batch.images[name];
+  if (images === undefined || String(images.shape) !== String(shape)) {
+    const got = images === undefined ? 'is missing' : `is [${images.shape}]`;
+    throw new SslError('SHAPE_MISMATCH', `${name} of the batch ${got}, but this run needs [${shape.join(', ')}].`);
+  }
+  return images;
 }
 
 /** Says which batch did not fit into the memory: it is what a user can change. */

@@ -1,6 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { createWasmKernel } from '../kernel/wasm-kernel.js';
-import { Renderer, type RenderSettings, sharedImage } from './renderer.js';
+import { createRenderer, type RenderSettings, sharedImage } from './renderer.js';
 import type { ImageSource, RgbImage } from './source.js';
 
 /** A batch to be made: the views of `ids` in `epoch`, written to slot `slot`. */
@@ -47,7 +46,7 @@ export async function createInlineExecutor(
   source: ImageSource,
   slots: readonly SharedArrayBuffer[],
 ): Promise<Executor> {
-  const renderer = new Renderer(settings, await createWasmKernel());
+  const renderer = await createRenderer(settings);
   const views = slots.map((slot) => new Float32Array(slot));
   const { pixels } = source;
   const run = async ({ slot, epoch, ids }: RenderJob): Promise<void> => {

@@ -1,9 +1,9 @@
 import { type HostTensor, hostInts, hostTensor, SslError, type ViewName, type ViewPlan } from '@contrastive/core';
-import type { Rank } from '@tensorflow/tfjs-core';
+import type { Rank, ShapeMap } from '@tensorflow/tfjs-core';
 import { checkRecipe } from '../draw.js';
 import { createSampler, type Sampler, type SamplerOptions } from '../sampler.js';
 import { createInlineExecutor, type Executor } from './executor.js';
-import { type RenderSettings, slotFloats, viewOffset } from './renderer.js';
+import { type RenderSettings, slotFloats, slotParts } from './renderer.js';
 import type { ImageSource } from './source.js';
 import { createWorkerPool } from './worker-pool.js';
 
@@ -18,14 +18,20 @@ export interface LoaderOptions extends Omit<SamplerOptions, 'count'> {
   readonly workers?: number;
   /** Batches made ahead; default 2. Memory: (prefetch + 1) · views · batch · side² · 12 bytes. */
   readonly prefetch?: number;
+  /**
+   * Leaves the views to the device (`deviceViews`): a batch holds the images, [n, height, width, 3] byte values under the name `source`,
+   * smaller ones in the upper left corner, and under each view's name the numbers that it drew. The choices are those that the view
+   * would have been made by here. Default: a batch holds views.
+   */
+  readonly device?: { readonly width: number; readonly height: number } | undefined;
 }
 
 /** One batch. Its arrays lie in shared memory that is used again: do not touch them after `release`. */
 export interface Batch {
   readonly epoch: number;
   readonly step: number;
-  /** Views [n, side, side, 3], normalised. */
-  readonly images: Readonly<Record<ViewName, HostTensor<Rank.R4>>>;
+  /** Views [n, side, side, 3], normalised; or, with `device`, what the device makes them of. */
+  readonly images: Readonly<Record<ViewName, HostTensor>>;
   /** Ids of the images in the source, [n]. */
   readonly ids: HostTensor<Rank.R1>;
   /** Classes, −1 for none, [n]; missing if the source has none. */
@@ -55,11 +61,11 @@ export interface Loader {
  * @throws SslError `BAD_OPTION` for bad options or recipes, `DATA` for too few images.
  */
 export async function createLoader(options: LoaderOptions): Promise<Loader> {
-  const { source, views, side, batch, seed, workers = 1, prefetch = 2 } = options;
+  const { source, views, side, batch, seed, workers = 1, prefetch = 2, device } = options;
   checkOptions(options, workers, prefetch);
   for (const recipe of Object.values(views)) checkRecipe(recipe, side);
   const sampler = createSampler({ ...options, count: source.count });
-  const settings: RenderSettings = { plan: views, side, batch, seed };
+  const settings: RenderSettings = { plan: views, side, batch, seed, device };
   const slots = Array.from({ length: prefetch + 1 }, () => new SharedArrayBuffer(slotFloats(settings) * 4));
   const executor =
     workers === 0
@@ -171,16 +177,12 @@ class RingLoader implements Loader {
   }
 
   #batch(epoch: number, { slot, step, ids }: Started, waitMs: number): Batch {
-    const { plan, side } = this.#settings;
     const n = ids.length;
     const floats = this.#views[slot]!;
-    const images = Object.keys(plan).map((view, v) => {
-      const start = viewOffset(this.#settings, v, 0);
-      return [
-        view,
-        hostTensor<Rank.R4>([n, side, side, 3], floats.subarray(start, start + n * side * side * 3)),
-      ] as const;
-    });
+    const images = slotParts(this.#settings).map(({ name, shape, size, start }): [string, HostTensor] => [
+      name,
+      hostTensor([n, ...shape] as unknown as ShapeMap[Rank], floats.subarray(start, start + n * size)),
+    ]);
     const { labels } = this.#source;
     this.#batches++;
     this.#waitMs += waitMs;

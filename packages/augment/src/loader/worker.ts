@@ -1,7 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { SslError } from '@contrastive/core';
-import { createWasmKernel } from '../kernel/wasm-kernel.js';
-import { Renderer, type RenderSettings, sharedImage } from './renderer.js';
+import { createRenderer, type RenderSettings, sharedImage } from './renderer.js';
 import type { SharedPixels } from './source.js';
 
 /** What a worker is started with. */
@@ -46,7 +45,7 @@ const CHUNK = 8;
 const { settings, slots, cursors, pixels } = workerData as WorkerSetup;
 const views = slots.map((slot) => new Float32Array(slot));
 const taken = new Int32Array(cursors);
-const renderer = new Renderer(settings, await createWasmKernel());
+const renderer = await createRenderer(settings);
 
 function serve(request: WorkerRequest): void {
   const slot = views[request.slot]!;
