@@ -1,5 +1,6 @@
 export * from './backbone.js';
 export { targetSpecs } from './branches.js';
+export * from './collective.js';
 export * from './comparison.js';
 export * from './compose.js';
 export * from './ema.js';
@@ -7,6 +8,7 @@ export * from './errors.js';
 export * from './host.js';
 export * from './host-tensor.js';
 export * from './linalg.js';
+export * from './log-sum-exp.js';
 export * from './losses.js';
 export * from './math.js';
 export * from './module.js';

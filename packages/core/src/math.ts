@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { logSumExpOf } from './scoring.js';
+import { logSumExpOf } from './log-sum-exp.js';
+import { stopGradient } from './stop-gradient.js';
 
 const MIN_NORM = 1e-12;
 
@@ -38,5 +39,9 @@ export const logSumExp = (x: tf.Tensor2D, mask?: tf.Tensor2D): tf.Tensor1D => lo
  * x − logSumExp(x) for each row, [n, m]: logarithms of the softmax. Hidden candidates (mask 0) take no part in the sum; their own
  * entries mean nothing.
  */
-export const logSoftmax = (x: tf.Tensor2D, mask?: tf.Tensor2D): tf.Tensor2D =>
-  tf.sub(x, tf.expandDims(logSumExp(x, mask), 1)) as tf.Tensor2D;
+export function logSoftmax(x: tf.Tensor2D, mask?: tf.Tensor2D): tf.Tensor2D {
+  // Below a constant that cancels, so that an entry near 0 is not the difference of two large numbers.
+  const highest = stopGradient(tf.max(mask === undefined ? x : tf.where(tf.cast(mask, 'bool'), x, -1e9), 1, true));
+  const below = tf.sub(x, highest) as tf.Tensor2D;
+  return tf.sub(below, tf.expandDims(logSumExp(below, mask), 1)) as tf.Tensor2D;
+}

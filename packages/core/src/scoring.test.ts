@@ -1,10 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Comparison, Term } from './comparison.js';
 import { unit } from './math.js';
-import { cosine, logSumExpOf, rowsOf, scoreComparison, scoreTerms, softmax } from './scoring.js';
+import { cosine, rowsOf, scoreComparison, scoreTerms, softmax } from './scoring.js';
 
 /** Unit vectors in the plane from angles in degrees. */
 const circle = (...degrees: readonly number[]): tf.Tensor2D =>
@@ -114,32 +113,6 @@ describe('scoreComparison', () => {
     ['no temperature', { temperature: 0 }, /temperature is 0, but it must be > 0/],
   ])('refuses %s', (_what, overrides, message) => {
     expect(() => scoreComparison(moco(overrides))).toThrow(message);
-  });
-});
-
-describe('logSumExpOf', () => {
-  it('is finite for scores far out of the range of exp', () => {
-    expectClose(logSumExpOf([tf.tensor2d([[1000, -1000]]), tf.tensor2d([[1000]])], 1), [1000 + Math.log(2)], 3);
-  });
-
-  it('has the softmax as its gradient', () => {
-    const [a, b] = [tf.tensor2d([[0.2, -0.4]]), tf.tensor2d([[0.9]])];
-    const grads = tf.grads((x, y) => tf.sum(logSumExpOf([x as tf.Tensor2D, y as tf.Tensor2D], 0.5)))([a, b]);
-    const softmaxOf = tf.softmax(tf.tensor1d([0.4, -0.8, 1.8])).dataSync();
-    const expected = Array.from(softmaxOf, (p) => p / 0.5);
-    expectClose(grads[0]!, expected.slice(0, 2));
-    expectClose(grads[1]!, expected.slice(2));
-  });
-
-  it('does not depend on how the candidates are split into matrices', () => {
-    fc.assert(
-      fc.property(fc.array(fc.double({ min: -5, max: 5, noNaN: true }), { minLength: 2, maxLength: 8 }), (scores) => {
-        const whole = logSumExpOf([tf.tensor2d([scores])], 0.3).dataSync()[0]!;
-        const split = logSumExpOf([tf.tensor2d([scores.slice(0, 1)]), tf.tensor2d([scores.slice(1)])], 0.3);
-        expect(split.dataSync()[0]).toBeCloseTo(whole, 4);
-      }),
-      { numRuns: 50 },
-    );
   });
 });
 

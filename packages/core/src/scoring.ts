@@ -1,12 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Block, Comparison, Objective, ScoredTerm, Scores, Term } from './comparison.js';
 import { SslError } from './errors.js';
+import { softTargetLoss } from './log-sum-exp.js';
 import { recompute } from './stop-gradient.js';
 
 /** Score matrices with more elements than this are computed in row blocks and again in the backward pass (64 Mi floats = 256 MiB). */
 export const MAX_SCORE_ELEMENTS = 2 ** 26;
-
-const HIDDEN = -1e9; // added to the logit of a masked candidate: exp underflows to exactly 0
 
 /** Inner products of anchors with a block's rows, [n, m]. */
 export function blockScores(anchors: tf.Tensor2D, block: Block): tf.Tensor2D {
@@ -31,51 +30,11 @@ export function scoresOf(comparison: Comparison): Scores {
 /** Number of candidate rows of a block. */
 export const rowsOf = (block: Block): number => (block.kind === 'shared' ? block.rows.shape[0] : block.rows.shape[1]);
 
-/**
- * log Σ exp(score / τ) over all candidates of each row, [n], over several score matrices at once and max-shifted.
- * Masked candidates take no part. Gradient: exp(score / τ − result) / τ.
- */
-export function logSumExpOf(
-  matrices: readonly tf.Tensor2D[],
-  temperature: number,
-  masks: readonly (tf.Tensor2D | undefined)[] = [],
-): tf.Tensor1D {
-  const given = matrices.map((_, i) => masks[i]);
-  const logit = (scores: tf.Tensor2D, mask: tf.Tensor2D | undefined): tf.Tensor2D => {
-    const scaled = temperature === 1 ? scores : tf.div(scores, temperature);
-    return (mask === undefined ? scaled : tf.add(scaled, tf.mul(tf.sub(1, mask), HIDDEN))) as tf.Tensor2D;
-  };
-  const sumAll = (parts: tf.Tensor[]) => (parts.length === 1 ? parts[0]! : tf.addN(parts));
-  const op = tf.customGrad((...args) => {
-    const save = args[args.length - 1] as tf.GradSaveFunc;
-    const scores = args.slice(0, -1) as tf.Tensor2D[];
-    const logits = scores.map((s, i) => logit(s, given[i]));
-    const maxima = logits.map((l) => tf.max(l, 1, true));
-    const top = maxima.reduce((a, b) => tf.maximum(a, b)) as tf.Tensor2D;
-    const total = sumAll(logits.map((l) => tf.sum(tf.exp(tf.sub(l, top)), 1, true)));
-    const value = tf.add(tf.log(total), top) as tf.Tensor2D; // [n, 1]
-    save([...scores, value, ...given.filter((mask) => mask !== undefined)]); // a mask made inside the tape would be freed
-    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {
-      const result = saved[scores.length]!;
-      let next = scores.length + 1;
-      const kept = given.map((mask) => (mask === undefined ? undefined : (saved[next++] as tf.Tensor2D)));
-      const scale = tf.div(tf.reshape(dy, [-1, 1]), temperature);
-      const logits = scores.map((_, i) => logit(saved[i] as tf.Tensor2D, kept[i]));
-      return logits.map((l) => tf.mul(tf.exp(tf.sub(l, result)), scale));
-    };
-    return { value: tf.reshape(value, [-1]), gradFunc };
-  });
-  return op(...(matrices as tf.Tensor[])) as tf.Tensor1D;
-}
-
 /** Σ_p w_p (log Σ_c exp(s_c / τ) − s_p / τ) over all candidates c: InfoNCE with one positive of weight 1, soft targets with several. */
 export const softmax: Objective = {
   name: 'softmax',
   usesNegatives: true,
-  losses: ({ positives, weights, negatives, masks }, { temperature }) => {
-    const total = tf.reshape(logSumExpOf([positives, ...negatives], temperature, masks), [-1, 1]);
-    return tf.sum(tf.mul(weights, tf.sub(total, tf.div(positives, temperature))), 1) as tf.Tensor1D;
-  },
+  losses: (scores, { temperature }) => softTargetLoss(scores, temperature),
 };
 
 /** Weighted mean of `offset + slope · cos` over the positives: SimSiam (0, −1), BYOL (2, −2). */

@@ -1,4 +1,4 @@
-import { logSumExpOf, type Objective, stopGradient } from '@contrastive/core';
+import { logSoftmax, type Objective, softTargetLoss, stopGradient } from '@contrastive/core';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** Lower bound of a probability inside a logarithm: the smallest normal float32. */
@@ -20,9 +20,8 @@ export function teacherDistribution(
   temperature: number,
   mask?: tf.Tensor2D,
 ): tf.Tensor2D {
-  const scores: tf.Tensor2D = tf.matMul(rows, bank, false, true);
-  const total = logSumExpOf([scores], temperature, [mask]);
-  const probabilities = tf.exp(tf.sub(tf.div(scores, temperature), tf.reshape(total, [-1, 1])));
+  const logits: tf.Tensor2D = tf.div(tf.matMul(rows, bank, false, true), temperature);
+  const probabilities = tf.exp(logSoftmax(logits, mask));
   return stopGradient((mask === undefined ? probabilities : tf.mul(probabilities, mask)) as tf.Tensor2D);
 }
 
@@ -46,11 +45,9 @@ export const relationObjective = (divergence: Divergence): Objective => ({
   usesNegatives: false,
   losses: ({ positives, weights, masks }, { temperature }) => {
     const mask = masks[0];
-    const total = tf.reshape(logSumExpOf([positives], temperature, [mask]), [-1, 1]);
-    // Σ p_t = 1, so the logarithm of the sum leaves the sum over candidates: one [n, K] matrix instead of three.
-    const crossEntropy = tf.sub(tf.reshape(total, [-1]), tf.div(tf.sum(tf.mul(weights, positives), 1), temperature));
-    if (divergence === 'crossEntropy') return crossEntropy as tf.Tensor1D;
-    const logStudent = tf.sub(tf.div(positives, temperature), total);
+    const crossEntropy = softTargetLoss({ positives, weights, negatives: [], masks }, temperature);
+    if (divergence === 'crossEntropy') return crossEntropy;
+    const logStudent = logSoftmax(tf.div(positives, temperature), mask);
     const shown = mask === undefined ? logStudent : tf.mul(logStudent, mask);
     const student = mask === undefined ? tf.exp(shown) : tf.mul(tf.exp(shown), mask);
     const reverse = tf.sum(tf.mul(student, tf.sub(shown, safeLog(weights))), 1);
