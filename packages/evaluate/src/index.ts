@@ -21,6 +21,7 @@ export * from './linear/probe-recipes.js';
 export * from './linear/quick-probes.js';
 export * from './linear/svm.js';
 export * from './online/online-probe.js';
+export * from './quality/eigenvalues.js';
 export * from './quality/lidar.js';
 export * from './quality/pairs.js';
 export * from './quality/representation.js';

@@ -1,7 +1,8 @@
 import { integerAtLeast, positive, resolveOptions, SslError } from '@contrastive/core';
 import { CholeskyDecomposition, Matrix } from 'ml-matrix';
 import { columnMeans, type FeatureMatrix, type RowMatrix, requireFeatures } from '../features.js';
-import { eigenvalues, entropyRank, gram } from './spectrum.js';
+import { eigenvalues } from './eigenvalues.js';
+import { entropyRank, gram } from './spectrum.js';
 
 export interface LidarOptions {
   /** Views of one image, ≥ 2, in consecutive rows. Default 10. */

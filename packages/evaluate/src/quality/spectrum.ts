@@ -1,6 +1,6 @@
 import { SslError } from '@contrastive/core';
-import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
 import { columnMeans, type FeatureMatrix, type RowMatrix } from '../features.js';
+import { eigenvalues } from './eigenvalues.js';
 
 /** Added to every share before the logarithm: 1e-7 (RankMe paper); stable-pretraining uses 1e-5. */
 export const RANK_EPSILON = 1e-7;
@@ -27,13 +27,6 @@ export function gram({ data, rows, dim }: RowMatrix, shift: Float64Array): Float
   }
   for (let a = 0; a < dim; a++) for (let b = 0; b < a; b++) out[a * dim + b] = out[b * dim + a]!;
   return out;
-}
-
-/** Eigenvalues of a symmetric matrix given row-major, largest first; rounding below zero is cut. */
-export function eigenvalues(symmetric: Float64Array, size: number): Float64Array {
-  const matrix = Matrix.from1DArray(size, size, symmetric);
-  const { realEigenvalues } = new EigenvalueDecomposition(matrix, { assumeSymmetric: true });
-  return Float64Array.from(realEigenvalues, (v) => Math.max(0, v)).sort((a, b) => b - a);
 }
 
 /** Both spectra of one matrix, largest first. */
