@@ -33,7 +33,7 @@ export function allocate(composition: Composition, optimizer: Optimizer, rng: Rn
     ...under('optimizer', slots),
     ...Object.fromEntries(accumulators.map((v, i) => [`accumulated/${parameters[i]!.path}`, v])),
   };
-  const context: Omit<StepContext, 'stepNumber' | 'guard'> = {
+  const context: Omit<StepContext, 'stepNumber' | 'guard' | 'workers' | 'pass'> = {
     composition,
     onlineWeights,
     targetWeights,

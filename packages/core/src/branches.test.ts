@@ -3,6 +3,7 @@ import '@tensorflow/tfjs-backend-cpu';
 import { describe, expect, it } from 'vitest';
 import { dense, tinyBackbone } from '../test/tiny.js';
 import { momentumBranch, onlineBranch, onlineSpecs, stoppedBranch, targetSpecs } from './branches.js';
+import { ALONE } from './collective.js';
 import type { Networks } from './host.js';
 import { copyWeights, createWeights, type Weights } from './module.js';
 import { Rng } from './rng.js';
@@ -34,7 +35,8 @@ function setUp({ centred = false } = {}) {
     view1: tf.randomNormal([4, 2, 2, 3], 0, 1, 'float32', 1) as tf.Tensor4D,
     view2: tf.randomNormal([4, 2, 2, 3], 0, 1, 'float32', 2) as tf.Tensor4D,
   };
-  return { networks, weights, images, passes, options: { networks, weights, images, retain } };
+  const pass = { training: true, updateStats: true };
+  return { networks, weights, images, passes, options: { networks, weights, images, retain, pass, workers: ALONE } };
 }
 /** Names of the weights that a loss reaches. */
 function reached(weights: Weights, loss: () => tf.Scalar): string[] {

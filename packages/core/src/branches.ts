@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import type { Collective } from './collective.js';
 import type { Networks, Shuffle } from './host.js';
 import { unit } from './math.js';
 import { type Module, type Pass, prefixed, type WeightSpecs, type Weights } from './module.js';
@@ -22,6 +23,8 @@ interface BranchOptions {
   readonly networks: Networks;
   readonly weights: Weights;
   readonly images: Readonly<Record<ViewName, tf.Tensor4D>>;
+  /** How passes are run; `updateStats` is the default of extra passes. */
+  readonly pass: Pass;
   /** Told of every tensor that must outlive the gradient tape. */
   readonly retain: <T extends tf.Tensor>(tensor: T) => T;
   /**
@@ -86,11 +89,11 @@ const byView = (images: BranchOptions['images'], name: ViewName): tf.Tensor4D =>
 
 /** The trained network: every view is on the gradient tape, every pass in training mode. */
 export function onlineBranch(options: BranchOptions): Branch {
-  const { networks, weights, images, retain, onTape = (pass) => pass() } = options;
+  const { networks, weights, images, retain, onTape = (run) => run() } = options;
   const backbone = prefixed('backbone', networks.backbone);
   const views = new Map<ViewName, Encoded>();
   const encode = (x: tf.Tensor4D, updateStats = true): Encoded => {
-    const pass = { training: true, updateStats };
+    const pass = { ...options.pass, updateStats };
     const { map, pooled } = backbone.apply(weights, x, pass);
     retain(map);
     const isTaped = tf.engine().state.gradientDepth > 0;
@@ -104,7 +107,7 @@ export function onlineBranch(options: BranchOptions): Branch {
       return known;
     },
     encode: (x, { updateStats = true } = {}) => encode(x, updateStats),
-    project: (pooled) => heads(pooled, options, { training: true, updateStats: true }, true),
+    project: (pooled) => heads(pooled, options, options.pass, true),
   };
 }
 
@@ -113,16 +116,19 @@ export function onlineBranch(options: BranchOptions): Branch {
  * before the network and back afterwards (shuffle batch norm; it only matters where statistics are per split or device).
  */
 export function momentumBranch(
-  options: BranchOptions,
+  options: BranchOptions & { readonly workers: Collective },
   shuffle: (view: ViewName | undefined) => Shuffle | undefined,
 ): Branch {
-  const { networks, weights, images, retain } = options;
+  const { networks, weights, images, retain, workers } = options;
   const backbone = prefixed('backbone', networks.backbone);
   const views = new Map<ViewName, Encoded>();
+  /** Rows of all workers in another order, of which each takes its part: no worker encodes a key and its query. */
+  const permuted = <T extends tf.Tensor>(x: T, order: tf.Tensor1D): T =>
+    tf.gather(workers.gather(x), workers.own(order)) as T;
   const quiet = (pooled: tf.Tensor2D, pass: Pass, undo?: tf.Tensor1D): Embedded => {
     const inner = heads(pooled, options, pass, false);
     const read = (key: keyof Embedded) =>
-      lazy(() => withoutTape(() => retain(undo === undefined ? inner[key] : tf.gather(inner[key], undo))));
+      lazy(() => withoutTape(() => retain(undo === undefined ? inner[key] : permuted(inner[key], undo))));
     const [projection, embedding] = [read('projection'), read('embedding')];
     return {
       get projection() {
@@ -135,11 +141,12 @@ export function momentumBranch(
   };
   const encode = (x: tf.Tensor4D, updateStats: boolean, order: Shuffle | undefined): Encoded =>
     withoutTape(() => {
-      const pass = { training: true, updateStats };
-      const { map, pooled } = backbone.apply(weights, order === undefined ? x : tf.gather(x, order.order), pass);
+      const pass = { ...options.pass, updateStats };
+      const shuffled = order === undefined ? x : permuted(x, order.order);
+      const { map, pooled } = backbone.apply(weights, shuffled, pass);
       retain(map);
       retain(pooled);
-      const restore = <T extends tf.Tensor>(t: T): T => (order === undefined ? t : retain(tf.gather(t, order.inverse)));
+      const restore = <T extends tf.Tensor>(t: T): T => (order === undefined ? t : retain(permuted(t, order.inverse)));
       return encoded({ map: restore(map), pooled: restore(pooled) }, quiet(pooled, pass, order?.inverse));
     });
   return {
@@ -149,7 +156,7 @@ export function momentumBranch(
       return known;
     },
     encode: (x, { updateStats = true } = {}) => encode(x, updateStats, shuffle(undefined)),
-    project: (pooled) => quiet(pooled, { training: true, updateStats: true }),
+    project: (pooled) => quiet(pooled, options.pass),
   };
 }
 
@@ -157,10 +164,14 @@ export function momentumBranch(
  * The online network with the gradient stopped, before the predictor (SimSiam, SimCLR): a view that the host encodes itself is not
  * encoded again.
  */
-export function stoppedBranch(options: BranchOptions, online: Branch, onlineViews: readonly ViewName[]): Branch {
-  const { weights, networks, images, retain } = options;
+export function stoppedBranch(
+  options: BranchOptions & { readonly workers: Collective },
+  online: Branch,
+  onlineViews: readonly ViewName[],
+): Branch {
+  const { retain } = options;
   const views = new Map<ViewName, Encoded>();
-  const own = momentumBranch({ networks, weights, images, retain }, () => undefined);
+  const own = momentumBranch(options, () => undefined);
   const stopped = (source: Encoded): Encoded => {
     const projection = lazy(() => retain(stopGradient(source.projection)));
     const embedding = lazy(() => withoutTape(() => retain(unit(projection()))));

@@ -1,3 +1,4 @@
+import { ONE_WORKER, type WorkersInfo } from './collective.js';
 import { SslError } from './errors.js';
 import type { Host } from './host.js';
 import type { HostTensors } from './host-tensor.js';
@@ -25,7 +26,10 @@ export interface Composition {
 export interface ComposeOptions {
   readonly host: AnyHost;
   readonly plugins: readonly AnyPlugin[];
+  /** Images of this worker in a micro-batch. */
   readonly batch: number;
+  /** Default: this process alone. */
+  readonly workers?: WorkersInfo;
   readonly side: number;
   readonly recipes: readonly ViewRecipe[];
   readonly rng: Rng;
@@ -37,7 +41,8 @@ export interface ComposeOptions {
  * @throws SslError `INCOMPATIBLE` if names clash, two plug-ins replace the loss, or a plug-in needs what the host does not offer;
  * `BAD_OPTION` if batch or image side do not fit.
  */
-export function compose({ host, plugins, batch, side, recipes, rng }: ComposeOptions): Composition {
+export function compose(options: ComposeOptions): Composition {
+  const { host, plugins, batch, workers = ONE_WORKER, side, recipes, rng } = options;
   const names = plugins.map((p) => p.name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined)
@@ -46,7 +51,7 @@ export function compose({ host, plugins, batch, side, recipes, rng }: ComposeOpt
   if (replacing.length > 1) {
     throw new SslError('INCOMPATIBLE', `${replacing.join(' and ')} both replace the host's loss; use one of them.`);
   }
-  const info = inHook(host.name, 'info', host.name, () => host.info({ batch, side }));
+  const info = { ...inHook(host.name, 'info', host.name, () => host.info({ batch, side, workers })), workers };
   const plan = plugins.reduce(
     (views, p) => (p.views === undefined ? views : inHook(p.name, 'views', host.name, () => p.views!(views))),
     inHook(host.name, 'views', host.name, () => host.views(recipes)),

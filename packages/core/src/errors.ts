@@ -14,6 +14,8 @@ export type ErrorCode =
   | 'IO' // a file or folder could not be read or written
   | 'RUN_BUSY' // another process works in the same run folder
   | 'WORKER_LOST' // another process of the same run died, or did not answer in time
+  | 'CLUSTER' // processes that train together could not meet
+  | 'WORKERS_DIFFER' // they met, but do not hold the same weights or configuration
   | 'CHECKPOINT' // a checkpoint is damaged or belongs to another configuration
   | 'USAGE' // the command line was wrong
   | 'CANCELLED'; // the work was stopped by a signal

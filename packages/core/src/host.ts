@@ -1,14 +1,15 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { Backbone } from './backbone.js';
+import type { Collective, WorkersInfo } from './collective.js';
 import type { Term } from './comparison.js';
 import type { HostTensors, OnDevice } from './host-tensor.js';
-import type { Module, Weights } from './module.js';
+import type { Module, Pass, Weights } from './module.js';
 import type { JsonObject } from './options.js';
 import type { Branch, HostInfo, State, StepInfo } from './plugin.js';
 import type { ViewName, ViewPlan, ViewRecipe } from './recipe.js';
 import type { Rng } from './rng.js';
 
-/** A permutation of the batch and its inverse, int32 [n] each. */
+/** A permutation of the images of all workers and its inverse, int32 [W n] each. */
 export interface Shuffle {
   readonly order: tf.Tensor1D;
   readonly inverse: tf.Tensor1D;
@@ -39,6 +40,10 @@ export interface HostIo<D extends HostTensors = HostTensors, S extends State = S
   readonly targetWeights: Weights;
   readonly state: S;
   readonly draws: OnDevice<D>;
+  /** The processes that train together: rows that enter a queue are gathered, in-batch negatives too. */
+  readonly workers: Collective;
+  /** How this step's passes are run, for a host that runs a head itself. */
+  readonly pass: Pass;
 }
 
 /**
@@ -54,8 +59,11 @@ export interface Host<D extends HostTensors = HostTensors, S extends State = Sta
   readonly networks: Networks;
   /** Views and their recipes. @param recipes one for all views, or one per view. */
   views(recipes: readonly ViewRecipe[]): ViewPlan;
-  /** @throws SslError `BAD_OPTION` if batch or side do not fit, for example a queue that is no multiple of the batch. */
-  info(input: { readonly batch: number; readonly side: number }): HostInfo;
+  /**
+   * @param input.batch images of this worker in a micro-batch. @param input.workers who shares the run; default this process alone.
+   * @throws SslError `BAD_OPTION` if batch or side do not fit, for example a queue that is no multiple of the global batch.
+   */
+  info(input: { readonly batch: number; readonly side: number; readonly workers?: WorkersInfo }): HostInfo;
   /** Queues and other state besides the networks. */
   init?(info: HostInfo, rng: Rng): S;
   /** Random draws and values that change over time (EMA momentum). */

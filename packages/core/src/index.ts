@@ -1,5 +1,6 @@
 export * from './backbone.js';
 export { targetSpecs } from './branches.js';
+export * from './collective.js';
 export * from './comparison.js';
 export * from './compose.js';
 export * from './ema.js';

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import type { Collective } from './collective.js';
 import type { Rng } from './rng.js';
 
 /**
@@ -30,6 +31,8 @@ export interface Pass {
   readonly training: boolean;
   /** Whether batch norm moves its running statistics (only in training). */
   readonly updateStats: boolean;
+  /** Workers whose batches share one set of batch statistics (synchronised batch norm). Default: this process alone. */
+  readonly workers?: Collective;
 }
 
 /** A network without weights of its own: what weights it needs, and what it computes with them. */

@@ -1,6 +1,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
+import { type Collective, ONE_WORKER, type WorkersInfo } from './collective.js';
 import type { ScoredTerm, Term } from './comparison.js';
-import type { HostTensors, OnDevice } from './host-tensor.js';
+import type { HostTensor, HostTensors, OnDevice } from './host-tensor.js';
 import type { JsonObject } from './options.js';
 import type { ViewName, ViewPlan } from './recipe.js';
 import type { Rng } from './rng.js';
@@ -21,8 +22,10 @@ export interface StepInfo {
 
 /** What is known before the first step. */
 export interface HostInfo {
-  /** n, images in a (micro-)batch. */
+  /** n, images of this worker in a (micro-)batch. Of all workers: {@link globalBatch}. */
   readonly batch: number;
+  /** Who shares the run; `compose` fills it in. Absent: this process alone. */
+  readonly workers?: WorkersInfo;
   /** Input side in pixels. */
   readonly side: number;
   /** d, size of an embedding. */
@@ -35,10 +38,38 @@ export interface HostInfo {
   readonly stride: number;
   /** Views whose passes are trained as anchors, for example ['view1'] for asymmetric MoCo. */
   readonly anchorViews: readonly ViewName[];
-  /** Rows of the shared negative block of each term; 0 where a term has none. */
+  /** Rows of the shared negative block of each term, in-batch ones of all workers included; 0 where a term has none. */
   readonly negativeRows: Readonly<Record<string, number>>;
   /** True if target embeddings come from a momentum encoder, false if they are the online network's, gradient stopped. */
   readonly momentumTarget: boolean;
+}
+
+/** Images of all workers in a (micro-)batch: n W. */
+export const globalBatch = ({ batch, workers }: Pick<HostInfo, 'batch' | 'workers'>): number =>
+  batch * (workers?.size ?? 1);
+
+/**
+ * The part of a draw that belongs to this worker's images.
+ *
+ * @param all one entry for each image (or block of consecutive images) of all workers along `axis`.
+ */
+export function ownRows<R extends tf.Rank>(
+  { workers = ONE_WORKER }: Pick<HostInfo, 'workers'>,
+  all: HostTensor<R>,
+  axis = 0,
+): HostTensor<R> {
+  const { size, rank } = workers;
+  if (size === 1) return all;
+  const shape = [...(all.shape as number[])];
+  const inner = shape.slice(axis + 1).reduce((a, b) => a * b, 1);
+  const whole = shape[axis]! * inner;
+  const part = whole / size;
+  shape[axis] = shape[axis]! / size;
+  const data = all.data.slice(0, all.data.length / size);
+  for (let at = 0, to = 0; at < all.data.length; at += whole, to += part) {
+    data.set(all.data.subarray(at + rank * part, at + (rank + 1) * part), to);
+  }
+  return { shape: shape as tf.ShapeMap[R], dtype: all.dtype, data };
 }
 
 /** Rows after the host's heads. */
@@ -82,6 +113,8 @@ export interface StepIo<S extends State = State> {
   readonly state: S;
   /** What this plug-in's `phase` hook said. */
   readonly phase: string;
+  /** The processes that train together; {@link ALONE} by default. What enters state must be gathered: state is equal on all workers. */
+  readonly workers: Collective;
 }
 
 /**
@@ -104,7 +137,11 @@ export interface Plugin<D extends HostTensors = HostTensors, F extends Tensors =
   init?(host: HostInfo, rng: Rng): S;
   /** own: label of what it does at this step; a step is recorded once per set of labels. Default `on`. */
   phase?(step: StepInfo, host: HostInfo): string;
-  /** own: the only place with randomness; also values that change over time. `rng` is this plug-in's stream for this step. */
+  /**
+   * own: the only place with randomness; also values that change over time. `rng` is this plug-in's stream for this step, the same on
+   * all workers: what is shared (a permutation of the queue, one coefficient for all) is equal on all of them; draw what belongs to
+   * an image for {@link globalBatch} images and take {@link ownRows}.
+   */
   draw?(rng: Rng, step: StepInfo, host: HostInfo): D;
   /** own: extra passes, inside the gradient tape. */
   encode?(io: StepIo<S> & { readonly draws: OnDevice<D> }): F;

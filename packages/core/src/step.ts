@@ -1,15 +1,17 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { momentumBranch, onlineBranch, stoppedBranch } from './branches.js';
+import { momentumBranch, onlineBranch, onlineSpecs, stoppedBranch } from './branches.js';
+import type { Collective } from './collective.js';
 import type { ScoredTerm, Term } from './comparison.js';
 import { type Composition, inHook } from './compose.js';
 import { type Guard, guardStep, norm } from './guard.js';
 import type { HostIo } from './host.js';
-import type { Weights } from './module.js';
+import type { Pass, Weights } from './module.js';
 import type { LearningRates, Optimizer, Parameter } from './optim/optimizer.js';
 import type { StepIo } from './plugin.js';
 import type { StepFunction, Tensors } from './runtime.js';
 import { scoreTerms } from './scoring.js';
 import { captureTape } from './stop-gradient.js';
+import { averageMetrics, changesOf, exchange } from './worker-means.js';
 
 /** Everything that a step works on. */
 export interface StepContext {
@@ -24,6 +26,10 @@ export interface StepContext {
   readonly slots: Weights;
   /** Gradient sums of the micro-batches, aligned with `parameters`; empty without accumulation. */
   readonly accumulators: readonly tf.Variable[];
+  /** The processes that train together. */
+  readonly workers: Collective;
+  /** How passes in training are run: with `workers` where batch norm is synchronised. */
+  readonly pass: Pass;
   /** Undoes a step that diverged; undefined: no step is undone. */
   readonly guard: Guard | undefined;
   /** Number of the step that runs or is being recorded, from 0. For messages only: a recorded step must not depend on it. */
@@ -72,18 +78,21 @@ export function stepFunction(context: StepContext, variant: StepVariant): StepFu
     };
     try {
       const tape: Tape = { run: untaped };
+      const statistics = changesOf(statisticsOf(context));
       const undo = context.guard === undefined ? undefined : guardStep(context.guard, context.accumulators);
       const hostIo = createHostIo(context, inputs, retain, tape);
       if (variant.first) runHook(context, host.name, 'begin', () => host.begin?.(hostIo));
       const pass = new StepPass(context, variant, hostIo, inputs, retain, tape);
       const gradients = pass.differentiate();
-      const outputs = pass.observe();
-      outputs.gradientNorm = applyGradients(context, variant, gradients, {
+      const metrics = pass.observe();
+      const update = { gradients, loss: metrics.loss as tf.Scalar, statistics: statistics() };
+      const outputs: Record<string, tf.Tensor> = applyGradients(context, variant, update, {
         scheduled: inputs['lr/scheduled'] as tf.Scalar,
         base: inputs['lr/base'] as tf.Scalar,
       });
       pass.commit();
       if (undo !== undefined) outputs.applied = undo(outputs as { loss: tf.Scalar; gradientNorm: tf.Scalar });
+      Object.assign(outputs, averageMetrics(context.workers, metrics, outputs));
       return Object.fromEntries(Object.entries(outputs).map(([name, t]) => [name, tf.clone(t)]));
     } finally {
       for (const t of kept) t.dispose();
@@ -104,14 +113,16 @@ function createHostIo(context: StepContext, inputs: Tensors, retain: Retain, tap
   const { onlineWeights, targetWeights } = context;
   const images = inputsUnder(inputs, 'images/') as Record<string, tf.Tensor4D>;
   const draws = inputsUnder(inputs, 'draws/host/');
-  const common = { networks: host.networks, images, retain };
-  const online = onlineBranch({ ...common, weights: onlineWeights, onTape: (pass) => tape.run(pass) });
+  const { workers, pass } = context;
+  const common = { networks: host.networks, images, retain, workers, pass };
+  const online = onlineBranch({ ...common, weights: onlineWeights, onTape: (run) => tape.run(run) });
   const target =
     host.networks.target === 'momentum'
       ? momentumBranch({ ...common, weights: targetWeights }, (view) => host.shuffle?.(draws, view))
       : stoppedBranch({ ...common, weights: onlineWeights }, online, info.anchorViews);
   const [ids, labels] = [inputs.ids as tf.Tensor1D, inputs.labels as tf.Tensor1D];
-  return { images, ids, labels, online, target, onlineWeights, targetWeights, state: hostState, draws };
+  const weights = { onlineWeights, targetWeights };
+  return { images, ids, labels, online, target, ...weights, state: hostState, draws, workers, pass };
 }
 
 /** One pass of host and plug-ins over a batch. */
@@ -161,13 +172,14 @@ class StepPass {
   }
 
   #createIo(name: string): AnyIo {
-    const { images, ids, labels, online, target } = this.hostIo;
+    const { images, ids, labels, online, target, workers } = this.hostIo;
     return {
       images,
       ids,
       labels,
       online,
       target,
+      workers,
       hostTerms: this.#hostTerms,
       state: this.context.composition.pluginStates[name]!,
       phase: this.variant.phases[name]!,
@@ -209,24 +221,44 @@ class StepPass {
   }
 }
 
-/** @returns norm of the gradient that the optimiser is given, or will be given with those of the next micro-batches. */
+/** Running statistics of batch norm and the like, of both networks. */
+const statisticsOf = ({ composition, onlineWeights, targetWeights }: StepContext): readonly tf.Variable[] => {
+  const specs = onlineSpecs(composition.host.networks);
+  return [onlineWeights, targetWeights].flatMap((weights) =>
+    Object.entries(weights).flatMap(([name, variable]) => (specs[name]?.role === 'statistic' ? [variable] : [])),
+  );
+};
+
+/** What a pass over a micro-batch found, on this worker. */
+interface Update {
+  readonly gradients: readonly tf.Tensor[];
+  readonly loss: tf.Scalar;
+  /** Running statistics that moved. */
+  readonly statistics: readonly tf.Variable[];
+}
+
+/**
+ * Moves the parameters, or keeps the gradient for the next micro-batch. What workers found is averaged first: gradients when they are
+ * used, losses and running statistics always.
+ *
+ * @returns the mean loss, and the norm of the gradient that the optimiser is given; of a gradient that is only kept, the workers' mean norm.
+ */
 function applyGradients(
-  context: StepContext,
-  variant: StepVariant,
-  gradients: readonly tf.Tensor[],
+  { parameters, optimizer, slots, accumulators, workers }: StepContext,
+  { accumulate, first, last }: StepVariant,
+  { gradients, loss, statistics }: Update,
   rates: LearningRates,
-): tf.Scalar {
-  const { parameters, optimizer, slots, accumulators } = context;
-  if (variant.accumulate === 1) {
-    optimizer.update(parameters, gradients, slots, rates);
-    return norm(gradients);
+): { loss: tf.Scalar; gradientNorm: tf.Scalar } {
+  const share = accumulate === 1 ? gradients : gradients.map((g) => tf.div(g, accumulate));
+  const sums = first ? share : share.map((g, i) => tf.add(accumulators[i]!, g));
+  if (last) {
+    const [mean, ...means] = exchange(workers, [loss, ...sums], statistics);
+    optimizer.update(parameters, means, slots, rates);
+    return { loss: mean as tf.Scalar, gradientNorm: norm(means) };
   }
-  const share = gradients.map((g) => tf.div(g, variant.accumulate));
-  const sums = variant.first ? share : share.map((g, i) => tf.add(accumulators[i]!, g));
-  const length = norm(sums);
-  if (variant.last) optimizer.update(parameters, sums, slots, rates);
-  else for (const [i, sum] of sums.entries()) accumulators[i]!.assign(sum as never);
-  return length;
+  for (const [i, sum] of sums.entries()) accumulators[i]!.assign(sum as never);
+  const [mean, length] = exchange(workers, [loss, norm(sums)], statistics);
+  return { loss: mean as tf.Scalar, gradientNorm: length as tf.Scalar };
 }
 
 /** Tensors reachable through plain objects and arrays. */

@@ -1,3 +1,4 @@
+import type { BatchNormScope, Collective } from './collective.js';
 import type { AnyHost, AnyPlugin } from './compose.js';
 import type { HostTensor } from './host-tensor.js';
 import type { Optimizer } from './optim/optimizer.js';
@@ -13,7 +14,7 @@ export interface TrainerOptions {
   readonly optimizer: Optimizer;
   /** Learning rate of a step. */
   readonly schedule: (step: StepInfo) => number;
-  /** Images in a micro-batch. */
+  /** Images in a micro-batch, of all workers together: each takes `batch / collective.size` of them. */
   readonly batch: number;
   /** Micro-batches whose gradients are averaged in one optimiser step. Default 1. */
   readonly accumulate?: number;
@@ -27,6 +28,14 @@ export interface TrainerOptions {
   readonly recipes: readonly ViewRecipe[];
   /** Default `eagerRuntime`. */
   readonly runtime?: Runtime;
+  /** The processes that train together, from `joinCluster` of the engine, with its compiled runtime. Default: this process alone. */
+  readonly collective?: Collective;
+  /**
+   * Batch statistics of several workers: `synchronised` (default) over the global batch, so that the number of workers does not change
+   * what is learned; `local` over each worker's images, faster, as the official code of MoCo and DenseCL has it (their keys are then
+   * shuffled over workers). Running statistics are means over workers in both.
+   */
+  readonly batchNorm?: BatchNormScope;
   /** Makes the views inside the step; then a batch's `images` are what the maker asks for. Default: they are the views. */
   readonly viewMaker?: ViewMakerFactory | undefined;
   /**
@@ -42,7 +51,7 @@ export interface TrainerOptions {
 /** A run that skips longer than this will not recover by itself. */
 export const MAX_SKIPPED_IN_A_ROW = 10;
 
-/** One micro-batch: views [n, S, S, 3] (or what the view maker asks for), data-set indices, classes (−1 or absent where unknown). */
+/** One micro-batch of this worker: views [n, S, S, 3] (or what the view maker asks for), data-set indices, classes (−1 or absent where unknown). */
 export interface Batch {
   readonly images: Readonly<Record<ViewName, HostTensor>>;
   readonly ids: HostTensor;
@@ -56,11 +65,11 @@ export interface StepReport {
   readonly learningRate: number;
   /**
    * Scalars by name: `loss` (mean of the micro-batches); with `record` also `loss/<term>`, `gradientNorm` and the metrics of host and
-   * plug-ins (last micro-batch). With `onDivergence: 'skip'` or a `maxGradientNorm` always `gradientNorm`.
+   * plug-ins (last micro-batch). All are means over workers, equal on all of them. With `onDivergence: 'skip'` or a `maxGradientNorm` always `gradientNorm`.
    */
   readonly metrics: Readonly<Record<string, number>>;
   /** The step diverged and changed nothing. */
   readonly skipped: boolean;
-  /** With `record`: larger outputs (scores, histograms) of the last micro-batch. */
+  /** With `record`: larger outputs (scores, histograms) of this worker's last micro-batch. */
   readonly tensors: Readonly<Record<string, HostTensor>>;
 }

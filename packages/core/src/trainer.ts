@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { allocate } from './allocate.js';
 import type { Backbone } from './backbone.js';
+import { ALONE, type Workers } from './collective.js';
 import { type Composition, compose, drawAll, phasesOf } from './compose.js';
 import { SslError } from './errors.js';
 import { type HostTensor, type HostTensors, hostInts, hostScalar } from './host-tensor.js';
@@ -14,6 +15,7 @@ import { checkMeta, readVariables, type Snapshot, type SnapshotMeta, writeVariab
 import { type StepContext, type StepVariant, stepFunction } from './step.js';
 import { type Batch, MAX_SKIPPED_IN_A_ROW, type StepReport, type TrainerOptions } from './trainer-types.js';
 import { type ViewMaker, withViewMaker } from './view-maker.js';
+import { checkWorkersEqual } from './workers-equal.js';
 
 export * from './trainer-types.js';
 
@@ -39,12 +41,15 @@ export class Trainer {
   #step = 0;
   #skippedInARow = 0;
   #learningRateFactor = 1;
+  #areWorkersChecked = false;
   #disposed = false;
 
   /** @throws SslError `BAD_OPTION`, `INCOMPATIBLE` if the parts do not fit together. */
   constructor(options: TrainerOptions) {
     const { onDivergence = 'stop', maxGradientNorm } = options;
-    const o = { plugins: [], accumulate: 1, runtime: eagerRuntime, ...options, onDivergence, maxGradientNorm };
+    const defaults = { plugins: [], accumulate: 1, runtime: eagerRuntime, collective: ALONE };
+    const batchNorm = options.batchNorm ?? 'synchronised';
+    const o = { ...defaults, ...options, batchNorm, onDivergence, maxGradientNorm };
     if (maxGradientNorm !== undefined) {
       resolveOptions('Trainer', { maxGradientNorm }, { maxGradientNorm }, (given) =>
         positive(given, 'maxGradientNorm'),
@@ -52,14 +57,18 @@ export class Trainer {
     }
     this.#options = o;
     this.#rng = Rng.create(o.seed);
-    const { host, plugins, batch, side, recipes } = o;
-    this.#composition = compose({ host, plugins, batch, side, recipes, rng: this.#rng });
+    const { host, plugins, side, recipes, collective } = o;
+    const batch = ownBatch(o.batch, collective);
+    const workers = { size: collective.size, rank: collective.rank, batchNorm };
+    this.#composition = compose({ host, plugins, batch, workers, side, recipes, rng: this.#rng });
     this.#viewMaker = o.viewMaker?.(this.plan);
     const views = Object.keys(this.plan).map((view) => [view, [batch, side, side, 3]] as const);
     this.#imageShapes = this.#viewMaker?.shapes ?? Object.fromEntries(views);
     const { context, variables } = allocate(this.#composition, o.optimizer, this.#rng, o.accumulate);
     const guard = onDivergence === 'skip' ? { variables: Object.values(variables), maxGradientNorm } : undefined;
-    this.#context = { ...context, guard, stepNumber: () => this.#step };
+    const shared = batchNorm === 'synchronised' ? { workers: collective } : {};
+    const pass = { training: true, updateStats: true, ...shared };
+    this.#context = { ...context, guard, workers: collective, pass, stepNumber: () => this.#step };
     this.#variables = variables;
     this.#program = o.runtime.createProgram(variables);
   }
@@ -108,7 +117,10 @@ export class Trainer {
    * One optimiser step over `accumulate` micro-batches.
    *
    * @param record read back loss terms, metrics of host and plug-ins and larger outputs too. Default false: the loss only.
-   * @throws SslError `NOT_FINITE` if the step diverged (see `onDivergence`); `SHAPE_MISMATCH` if a batch does not fit; what hooks throw.
+   * With several workers `record` must be the same on all of them.
+   *
+   * @throws SslError `NOT_FINITE` if the step diverged (see `onDivergence`); `SHAPE_MISMATCH` if a batch does not fit; `WORKERS_DIFFER`
+   *   if the workers did not start equal; `WORKER_LOST`; what hooks throw.
    */
   async step(batches: readonly Batch[], { record = false }: { readonly record?: boolean } = {}): Promise<StepReport> {
     const { accumulate, schedule, optimizer } = this.#options;
@@ -119,6 +131,7 @@ export class Trainer {
         `A step takes ${accumulate} micro-batches, but ${batches.length} were given.`,
       );
     }
+    await this.#checkWorkers();
     const info = this.stepInfo();
     const factor = this.#learningRateFactor;
     const learningRate = schedule(info) * factor;
@@ -140,6 +153,17 @@ export class Trainer {
     this.#step++;
     this.#checkDivergence(metrics, skipped, info);
     return { step: this.#step, info, learningRate, metrics, skipped, tensors };
+  }
+
+  /** Before the first step, and the first after `restore`: reads all variables once. */
+  async #checkWorkers(): Promise<void> {
+    const { collective } = this.#options;
+    if (this.#areWorkersChecked || collective.size === 1) return;
+    await this.#program.pull();
+    const { step, seed, parts } = this.#meta();
+    const record = { step, seed, parts, batchNorm: this.#options.batchNorm };
+    await checkWorkersEqual(this.#program, collective, this.#variables, record);
+    this.#areWorkersChecked = true;
   }
 
   #checkDivergence({ loss, gradientNorm }: Readonly<Record<string, number>>, skipped: boolean, info: StepInfo): void {
@@ -168,7 +192,7 @@ export class Trainer {
     const draws = drawAll(this.#composition, this.#rng, info, micro);
     const named = (prefix: string, tensors: HostTensors) =>
       Object.entries(tensors).map(([name, t]): [string, HostTensor] => [`${prefix}/${name}`, t]);
-    const unknown = () => hostInts(new Int32Array(this.#options.batch).fill(-1));
+    const unknown = () => hostInts(new Int32Array(this.info.batch).fill(-1));
     return Object.fromEntries([
       ...Object.entries(this.#imageShapes).map(([name, shape]): [string, HostTensor] => [
         `images/${name}`,
@@ -218,6 +242,7 @@ export class Trainer {
     this.#step = snapshot.meta.step;
     this.#learningRateFactor = snapshot.meta.learningRateFactor ?? 1;
     this.#skippedInARow = 0;
+    this.#areWorkersChecked = false;
   }
 
   /** The trained encoder with its current weights. They are the trainer's own: copy what must outlive it. */
@@ -266,6 +291,14 @@ function imagesOf(batch: Batch, name: string, shape: readonly number[]): HostTen
     throw new SslError('SHAPE_MISMATCH', `${name} of the batch ${got}, but this run needs [${shape.join(', ')}].`);
   }
   return images;
+}
+
+/** n of this worker. @throws SslError `BAD_OPTION`. */
+function ownBatch(batch: number, { size }: Workers): number {
+  if (batch % size === 0) return batch / size;
+  throw new SslError('BAD_OPTION', `[Trainer] batch is ${batch}, but it must be a multiple of the ${size} workers.`, {
+    hint: `Set batch to ${Math.max(1, Math.floor(batch / size)) * size}.`,
+  });
 }
 
 /** Says which batch did not fit into the memory: it is what a user can change. */

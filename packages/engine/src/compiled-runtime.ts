@@ -1,8 +1,10 @@
 import { type OptionIssue, type Runtime, resolveOptions, SslError } from '@contrastive/core';
 import type * as tf from '@tensorflow/tfjs-core';
+import { type Cluster, serverOf } from './cluster/cluster.js';
 import { bfloat16 } from './graph/passes/bfloat16.js';
 import { expandKernelGradients } from './graph/passes/kernel-gradients.js';
 import { fuseMomentum } from './graph/passes/momentum.js';
+import { orderCollectives } from './graph/passes/order-collectives.js';
 import { removeDeadNodes } from './graph/passes/remove-dead-nodes.js';
 import { fuseRunningStatistics } from './graph/passes/running-statistics.js';
 import { shareConstants } from './graph/passes/share-constants.js';
@@ -17,15 +19,22 @@ export type Precision = 'f32' | 'bf16';
 export interface CompiledRuntimeOptions {
   /** Default `f32`. `bf16` computes convolutions and what lies between them in bfloat16. */
   readonly precision?: Precision;
-  /** Operations that may run at the same time; default TensorFlow's choice. 1 makes the order of operations repeatable. */
+  /** Operations that may run at the same time; default TensorFlow's choice. 1 makes the order of operations repeatable. In a
+   * cluster the server has the threads: `threads` of `joinCluster`. */
   readonly threads?: number | undefined;
+  /** The cluster that this process has joined: programs may then use its collective. Default: none. */
+  readonly cluster?: Cluster | undefined;
 }
 
-export const COMPILED_RUNTIME_DEFAULTS: Readonly<CompiledRuntimeOptions> = { precision: 'f32', threads: undefined };
+export const COMPILED_RUNTIME_DEFAULTS: Readonly<CompiledRuntimeOptions> = {
+  precision: 'f32',
+  threads: undefined,
+  cluster: undefined,
+};
 
 const CLEANING: readonly Pass[] = [simplify, shareConstants, fuseRunningStatistics, removeDeadNodes];
 /** Last, since what they make is no longer an assignment of a value that another pass could look at. */
-const IN_PLACE: readonly Pass[] = [waitForGates, fuseMomentum, removeDeadNodes];
+const IN_PLACE: readonly Pass[] = [waitForGates, fuseMomentum, removeDeadNodes, orderCollectives];
 
 const passesFor = (precision: Precision, onGpu: boolean): readonly Pass[] => [
   ...CLEANING,
@@ -45,18 +54,21 @@ export interface CompiledRuntime extends Runtime {
  * @throws SslError `BACKEND_MISSING` if `loadTensorFlow` has not been called; `BAD_OPTION`.
  */
 export function compiledRuntime(options: CompiledRuntimeOptions = {}): CompiledRuntime {
-  const { precision, threads } = resolveOptions('compiledRuntime', COMPILED_RUNTIME_DEFAULTS, options, checkOptions);
+  const o = resolveOptions('compiledRuntime', COMPILED_RUNTIME_DEFAULTS, options, checkOptions);
+  const { precision, threads, cluster } = o;
   const tensorflow = currentTensorFlow();
   if (tensorflow === undefined) {
     throw new SslError('BACKEND_MISSING', 'compiledRuntime: TensorFlow has not been loaded.', {
       hint: 'Call `await loadTensorFlow()` first.',
     });
   }
-  const session = threads === undefined ? {} : { interOpThreads: threads, ownThreads: true };
+  const server = cluster === undefined ? undefined : serverOf(cluster);
+  const ownPool = threads === undefined ? {} : { interOpThreads: threads, ownThreads: true };
+  const session = server === undefined ? ownPool : { worker: { rank: cluster!.rank } };
   const passes = passesFor(precision ?? 'f32', tensorflow.binding.isUsingGpuDevice());
   return {
     name: `tensorflow-${precision}`,
-    createProgram: (variables) => new GraphProgram(tensorflow, variables, { passes, session }),
+    createProgram: (variables) => new GraphProgram(tensorflow, variables, { passes, session, server }),
   };
 }
 

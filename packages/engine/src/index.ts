@@ -1,3 +1,4 @@
+export { CLUSTER_DEFAULTS, type Cluster, type ClusterOptions, joinCluster } from './cluster/cluster.js';
 export {
   COMPILED_RUNTIME_DEFAULTS,
   type CompiledRuntime,

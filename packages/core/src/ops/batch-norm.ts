@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { ALONE, type Collective } from '../collective.js';
 import { SslError } from '../errors.js';
 import type { Pass } from '../module.js';
 import { hasKernel, runKernels, withGradient } from './kernels.js';
@@ -28,7 +29,7 @@ export interface BatchNormOptions {
  * Batch normalisation with PyTorch's semantics (spec "hosts" section 1):  y = γ (x − μ) / √(σ² + ε) + β.
  *
  * Training: μ and the biased variance σ² of this batch, over all axes but the last; gradient reaches x, γ and β, through the
- * statistics too. If `pass.updateStats`, the running mean and the running *unbiased* variance are assigned. Otherwise: μ and σ² are
+ * statistics too. With `pass.workers` the batch is that of all workers together (synchronised batch norm), for values and gradients. If `pass.updateStats`, the running mean and the running *unbiased* variance are assigned. Otherwise: μ and σ² are
  * the running statistics, and nothing is assigned.
  *
  * @param x [n, c] or [n, h, w, c].
@@ -51,7 +52,8 @@ export function batchNormalization<T extends tf.Tensor>(
       epsilon,
     ) as T;
   }
-  checkBatch(x, splits);
+  const { workers = ALONE } = pass;
+  checkBatch(x, splits, workers);
   const c = x.shape[x.rank - 1]!;
   const move = (running: tf.Variable, batch: tf.Tensor) => {
     const ofAll = splits === 1 ? batch : tf.mean(tf.reshape(batch, [splits, c]), 0);
@@ -64,15 +66,15 @@ export function batchNormalization<T extends tf.Tensor>(
   };
   const perChannel = (w: tf.Tensor | undefined) => (w === undefined || splits === 1 ? w : repeat(w, splits));
   const folded = foldSplits(x, splits);
-  const y = normalize(folded, perChannel(weights.gamma), perChannel(weights.beta), epsilon, onStatistics);
+  const y = normalize(folded, perChannel(weights.gamma), perChannel(weights.beta), { epsilon, workers, onStatistics });
   return unfoldSplits(y, x, splits);
 }
 
-function checkBatch(x: tf.Tensor, splits: number): void {
+function checkBatch(x: tf.Tensor, splits: number, workers: Collective): void {
   const n = x.shape[0]!;
   if (n % splits !== 0)
     throw new SslError('SHAPE_MISMATCH', `batch norm: ${n} samples do not divide into ${splits} sub-batches.`);
-  if (x.size / x.shape[x.rank - 1]! / splits < 2) {
+  if ((x.size * workers.size) / x.shape[x.rank - 1]! / splits < 2) {
     throw new SslError(
       'SHAPE_MISMATCH',
       `batch norm: input [${x.shape}] in ${splits} sub-batch(es) has one value per channel, but training needs two for a variance.`,
@@ -103,39 +105,36 @@ function unfoldSplits<T extends tf.Tensor>(y: tf.Tensor, like: T, splits: number
   return tf.reshape(bySplit, like.shape) as T;
 }
 
-type OnStatistics = (mean: tf.Tensor, unbiased: tf.Tensor) => void;
+/** What all normalisations of one call share. */
+interface Call {
+  readonly epsilon: number;
+  readonly workers: Collective;
+  /** Told the statistics, [c] each. */
+  readonly onStatistics: (mean: tf.Tensor, unbiased: tf.Tensor) => void;
+}
 
-/** Batch norm in training over [n, h, w, c], by the backend's fused kernels where it has them. Tells the statistics, [c] each. */
-function normalize(
-  x: tf.Tensor4D,
-  gamma: tf.Tensor | undefined,
-  beta: tf.Tensor | undefined,
-  epsilon: number,
-  onStatistics: OnStatistics,
-): tf.Tensor {
-  const run = hasKernel('FusedBatchNormV3') ? fused : composed;
+/** Batch norm in training over [n, h, w, c], by the backend's fused kernels where it has them and the batch is this process's. */
+function normalize(x: tf.Tensor4D, gamma: tf.Tensor | undefined, beta: tf.Tensor | undefined, call: Call): tf.Tensor {
+  const run = call.workers.size === 1 && hasKernel('FusedBatchNormV3') ? fused : composed;
   if (gamma === undefined || beta === undefined) {
     return withGradient([x], ([input], save) => {
       const c = x.shape[3];
-      const { value, gradients } = run(input!, tf.ones([c]), tf.zeros([c]), epsilon, onStatistics, save);
+      const { value, gradients } = run(input!, tf.ones([c]), tf.zeros([c]), call, save);
       return { value, gradients: (dy, saved) => gradients(dy, saved).slice(0, 1) };
     });
   }
-  return withGradient([x, gamma, beta], ([input, scale, offset], save) =>
-    run(input!, scale!, offset!, epsilon, onStatistics, save),
-  );
+  return withGradient([x, gamma, beta], ([input, scale, offset], save) => run(input!, scale!, offset!, call, save));
 }
 
 type Run = (
   x: tf.Tensor,
   scale: tf.Tensor,
   offset: tf.Tensor,
-  epsilon: number,
-  onStatistics: OnStatistics,
+  call: Call,
   save: (tensors: tf.Tensor[]) => void,
 ) => { value: tf.Tensor; gradients: (dy: tf.Tensor, saved: readonly tf.Tensor[]) => tf.Tensor[] };
 
-const fused: Run = (x, scale, offset, epsilon, onStatistics, save) => {
+const fused: Run = (x, scale, offset, { epsilon, onStatistics }, save) => {
   const [value, mean, unbiased, ...reserved] = runKernels('FusedBatchNormV3', { x, scale, offset }, { epsilon });
   onStatistics(mean!, unbiased!);
   save([x, scale, ...reserved]);
@@ -144,11 +143,12 @@ const fused: Run = (x, scale, offset, epsilon, onStatistics, save) => {
   return { value: value!, gradients };
 };
 
-const composed: Run = (x, scale, offset, epsilon, onStatistics, save) => {
-  const axes = [0, 1, 2];
-  const m = x.size / x.shape[3]!;
-  const mean = tf.mean(x, axes);
-  const variance = tf.mean(tf.squaredDifference(x, mean), axes);
+const AXES = [0, 1, 2];
+
+const composed: Run = (x, scale, offset, { epsilon, workers, onStatistics }, save) => {
+  const own = x.size / x.shape[3]!;
+  const m = own * workers.size;
+  const { mean, variance } = momentsOf(x, workers);
   onStatistics(mean, tf.mul(variance, m / (m - 1)));
   const value = tf.batchNorm(
     x,
@@ -161,11 +161,23 @@ const composed: Run = (x, scale, offset, epsilon, onStatistics, save) => {
   save([x, scale, mean, tf.rsqrt(tf.add(variance, epsilon))]);
   const gradients = (dy: tf.Tensor, [input, gamma, mu, inverse]: readonly tf.Tensor[]) => {
     const unit = tf.mul(tf.sub(input!, mu!), inverse!);
-    const dOffset = tf.sum(dy, axes);
-    const dScale = tf.sum(tf.mul(dy, unit), axes);
-    // dx = γ/σ (dy − mean(dy) − x̂ mean(dy x̂))
-    const centred = tf.sub(tf.sub(dy, tf.div(dOffset, m)), tf.mul(unit, tf.div(dScale, m)));
+    const dOffset = tf.sum(dy, AXES);
+    const dScale = tf.sum(tf.mul(dy, unit), AXES);
+    // dx = γ/σ (dy − mean(dy) − x̂ mean(dy x̂)), the means over the batch that the statistics are of
+    const [offsets, scales] = workers.reduceMean([dOffset, dScale]);
+    const centred = tf.sub(tf.sub(dy, tf.div(offsets!, own)), tf.mul(unit, tf.div(scales!, own)));
     return [tf.mul(centred, tf.mul(gamma!, inverse!)), dScale, dOffset];
   };
   return { value, gradients };
 };
+
+/** Mean and biased variance over the rows of all workers, [c] each; from each worker's own, so that no large squares cancel. */
+function momentsOf(x: tf.Tensor, workers: Collective): { readonly mean: tf.Tensor; readonly variance: tf.Tensor } {
+  const mean = tf.mean(x, AXES);
+  const variance = tf.mean(tf.squaredDifference(x, mean), AXES);
+  if (workers.size === 1) return { mean, variance };
+  const all = workers.gather(tf.reshape(tf.concat([mean, variance]), [1, 2 * mean.size]));
+  const [means, variances] = tf.split(all, 2, 1) as [tf.Tensor, tf.Tensor];
+  const common = tf.mean(means, 0);
+  return { mean: common, variance: tf.mean(tf.add(variances, tf.squaredDifference(means, common)), 0) };
+}

@@ -57,6 +57,11 @@ export class EagerBinding implements TfjsBinding {
     this.#status = api.newStatus();
   }
 
+  /** Whether a step is being recorded. */
+  get isRecording(): boolean {
+    return this.#recorder !== undefined;
+  }
+
   /** Sends all operations to `recorder` while `body` runs. */
   record<T>(recorder: OpRecorder, body: () => T): T {
     if (this.#recorder !== undefined)

@@ -12,7 +12,7 @@ import type { LoadedTensorFlow } from '../load.js';
 import type { Pointer } from '../native/c-api.js';
 import type { SessionConfig } from '../native/config.js';
 import { DT } from '../native/dtype.js';
-import { Session, type SessionCall } from '../native/session.js';
+import { Session, type SessionCall, type SessionServer } from '../native/session.js';
 import { allocate, readTensor } from '../native/tensor.js';
 import { assembleStep, doneName, encodeGraph, outputName, variableNodes } from './graph-def.js';
 import type { RecordedStep } from './node.js';
@@ -46,6 +46,8 @@ export type Pass = (step: RecordedStep) => RecordedStep;
 export interface ProgramOptions {
   readonly passes: readonly Pass[];
   readonly session: SessionConfig;
+  /** Default: sessions of this process. */
+  readonly server?: SessionServer | undefined;
 }
 
 /** Steps compiled to one session, whose variables hold the current values until {@link GraphProgram.pull} copies them back. */
@@ -64,7 +66,7 @@ export class GraphProgram implements TensorFlowProgram {
     readonly options: ProgramOptions,
   ) {
     this.#variables = [...new Set(Object.values(variables))].map(programVariable);
-    this.#session = new Session(tensorflow.api, options.session);
+    this.#session = new Session(tensorflow.api, options.session, options.server);
     const names = this.#variables.map((v) => v.sharedName);
     this.#session.extend(
       encodeGraph(this.#variables.flatMap((v) => variableNodes(v.sharedName, v.variable.shape, v.dtype))),

@@ -15,8 +15,11 @@ export interface AddedOp {
   readonly attrs: ReadonlyMap<string, Uint8Array>;
 }
 
-/** Outputs without a known shape that only the operation's own gradient reads: they may pass through a step unseen. */
-const OPAQUE_OUTPUTS: Readonly<Record<string, number>> = { FusedBatchNormV3: 5 };
+/**
+ * Outputs whose shape TensorFlow does not know and nobody asks for: of batch norm what only its own gradient reads, of a collective
+ * what is reshaped at once.
+ */
+const OPAQUE_OUTPUTS: Readonly<Record<string, number>> = { FusedBatchNormV3: 5, CollectiveGatherV2: 0 };
 
 /**
  * A graph that is never run: TensorFlow infers the type and shape of every output and fills in every attribute, so that a step
@@ -66,8 +69,9 @@ export class ShapeGraph {
     if (rank > 0) api.outputShape(this.#graph, ref, dims, rank, this.#status);
     checkStatus(api, this.#status, op);
     const shape = Array.from(dims.subarray(0, Math.max(rank, 0)), Number);
-    if (rank < 0 && ref.index === OPAQUE_OUTPUTS[op]) return { dtype: api.outputType(ref), shape: [0] };
-    if (rank < 0 || shape.some((d) => d < 0)) {
+    const isUnknown = rank < 0 || shape.some((d) => d < 0);
+    if (isUnknown && ref.index === OPAQUE_OUTPUTS[op]) return { dtype: api.outputType(ref), shape: [0] };
+    if (isUnknown) {
       throw new SslError(
         'NOT_RECORDABLE',
         `the shape of what ${op} returns depends on values, which are known only at run time.`,

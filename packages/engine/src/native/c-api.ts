@@ -43,6 +43,7 @@ export function loadCApi(file: string) {
     ...eagerFunctions(declare),
     ...graphFunctions(declare),
     ...sessionFunctions(declare),
+    ...serverFunctions(declare),
   };
 }
 
@@ -192,10 +193,20 @@ const sessionFunctions = (declare: Declare) => ({
   setConfig: declare<(o: Pointer, config: Memory, length: number, s: Status) => void>(
     'void TF_SetConfig(void*, const void*, size_t, void*)',
   ),
+  setTarget: declare<(o: Pointer, target: string) => void>('void TF_SetTarget(void*, str)'),
   newSession: declare<(g: Pointer, o: Pointer, s: Status) => Pointer>('void* TF_NewSession(void*, void*, void*)'),
   closeSession: declare<(x: Pointer, s: Status) => void>('void TF_CloseSession(void*, void*)'),
   deleteSession: declare<(x: Pointer, s: Status) => void>('void TF_DeleteSession(void*, void*)'),
   sessionRun: declare<SessionRun>(
     'void TF_SessionRun(void*, void*, const void*, const void*, int, const void*, void*, int, const void*, int, void*, void*)',
   ),
+});
+
+/** A server lives as long as its process: TensorFlow has not implemented stopping one. */
+const serverFunctions = (declare: Declare) => ({
+  newServer: declare<(definition: Memory, length: number, s: Status) => Pointer | null>(
+    'void* TF_NewServer(const void*, size_t, void*)',
+  ),
+  serverStart: declare<(server: Pointer, s: Status) => void>('void TF_ServerStart(void*, void*)'),
+  serverTarget: declare<(server: Pointer) => string>('str TF_ServerTarget(void*)'),
 });

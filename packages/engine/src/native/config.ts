@@ -8,7 +8,12 @@ export interface SessionConfig {
   readonly interOpThreads?: number | undefined;
   /** Gives the session its own pool of `interOpThreads`, instead of the process's. */
   readonly ownThreads?: boolean | undefined;
+  /** The worker that the session belongs to: it uses this worker's devices only, and worker 0 brings collectives together. */
+  readonly worker?: { readonly rank: number } | undefined;
 }
+
+/** Name of a worker's task in TensorFlow's cluster. */
+export const taskName = (rank: number): string => `/job:worker/replica:0/task:${rank}`;
 
 /**
  * Encoded `ConfigProto`. On a GPU memory is taken as needed (`allow_growth`), since the eager context and the sessions share
@@ -21,4 +26,11 @@ export const encodeConfig = (config: SessionConfig): Uint8Array =>
     bytesField(6, intField(4, true)), // gpu_options.allow_growth
     intField(7, true), // allow_soft_placement
     ...(config.ownThreads === true ? [intField(9, true)] : []), // use_per_session_threads
+    ...(config.worker === undefined ? [] : workerFields(config.worker.rank)),
   );
+
+const workerFields = (rank: number): Uint8Array[] => [
+  bytesField(4, `/job:worker/task:${rank}`), // device_filters
+  intField(15, true), // isolate_session_state: variables of one name in two sessions of a server are two variables
+  bytesField(16, message(bytesField(1, taskName(0)), intField(7, true))), // experimental: collective_group_leader, collective_nccl
+];

@@ -3,6 +3,14 @@ import type { CApi, OutputRef, Pointer } from './c-api.js';
 import { encodeConfig, type SessionConfig } from './config.js';
 import { checkStatus } from './status.js';
 
+/** How a session reaches its server and reads its errors; a session without one runs in this process. */
+export interface SessionServer {
+  /** Address that the server gave. */
+  readonly target: string;
+  /** Throws what a failed run means, if it is the server's to say. */
+  explain(code: number, message: string): void;
+}
+
 /** A call of a session that is prepared once and run often. */
 export interface SessionCall {
   readonly feeds: Uint8Array;
@@ -21,6 +29,7 @@ export class Session {
   constructor(
     readonly api: CApi,
     config: SessionConfig,
+    readonly server?: SessionServer,
   ) {
     this.#status = api.newStatus();
     this.#graph = api.newGraph();
@@ -29,6 +38,7 @@ export class Session {
       const bytes = encodeConfig(config);
       api.setConfig(options, bytes, bytes.length, this.#status);
       checkStatus(api, this.#status, 'configuring a session');
+      if (server !== undefined) api.setTarget(options, server.target);
       this.#session = api.newSession(this.#graph, options, this.#status);
       checkStatus(api, this.#status, 'opening a session');
     } finally {
@@ -64,7 +74,7 @@ export class Session {
     const { fetchValues, args, status } = this.#arguments(call, values);
     try {
       this.api.sessionRun(...args);
-      checkStatus(this.api, status, 'running a step');
+      this.#check(status);
     } finally {
       this.api.deleteStatus(status);
     }
@@ -79,7 +89,7 @@ export class Session {
       await new Promise<void>((resolve, reject) => {
         this.api.sessionRun.async(...args, (error) => (error === null ? resolve(void args) : reject(error)));
       });
-      checkStatus(this.api, status, 'running a step');
+      this.#check(status);
     } finally {
       this.api.deleteStatus(status);
     }
@@ -91,6 +101,11 @@ export class Session {
     this.api.deleteSession(this.#session, this.#status);
     this.api.deleteGraph(this.#graph);
     this.api.deleteStatus(this.#status);
+  }
+
+  #check(status: Pointer): void {
+    this.server?.explain(this.api.getCode(status), this.api.message(status));
+    checkStatus(this.api, status, 'running a step');
   }
 
   #arguments(call: SessionCall, values: readonly Pointer[]) {

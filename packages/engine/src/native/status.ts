@@ -4,7 +4,7 @@ import type { CApi, Pointer } from './c-api.js';
 const RESOURCE_EXHAUSTED = 8;
 
 /** The names of TensorFlow's status codes, which users meet in its own documentation. */
-const CODE_NAMES = [
+export const CODE_NAMES = [
   'OK',
   'CANCELLED',
   'UNKNOWN',
