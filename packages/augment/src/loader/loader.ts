@@ -104,9 +104,8 @@ class RingLoader implements Loader {
   /** Starts further batches of the epoch that is being read. */
   #fill: (() => void) | undefined;
   #closed = false;
-  /** Rejects when the loader is closed. */
-  readonly #cancelled: Promise<never>;
-  #cancel: (reason: SslError) => void = () => undefined;
+  /** Rejects what the epoch under way waits for. */
+  #cancel: ((reason: SslError) => void) | undefined;
   #batches = 0;
   #waitMs = 0;
 
@@ -123,10 +122,6 @@ class RingLoader implements Loader {
     this.#executor = executor;
     this.#views = slots.map((slot) => new Float32Array(slot));
     this.#free = slots.map((_, i) => i);
-    this.#cancelled = new Promise((_, reject) => {
-      this.#cancel = reject;
-    });
-    this.#cancelled.catch(() => undefined); // only those who wait need to know
   }
 
   get batches(): number {
@@ -154,7 +149,7 @@ class RingLoader implements Loader {
         const current = started.shift();
         if (current === undefined) throw everySlotHeld(this.#views.length);
         try {
-          await Promise.race([current.done, this.#cancelled]);
+          await this.#orClosed(current.done);
         } catch (error) {
           this.#free.push(current.slot);
           throw error;
@@ -163,9 +158,21 @@ class RingLoader implements Loader {
       }
     } finally {
       this.#fill = undefined;
-      await Promise.race([Promise.allSettled(started.map((s) => s.done)), this.#cancelled.catch(() => undefined)]);
+      await this.#orClosed(Promise.allSettled(started.map((s) => s.done))).catch(() => undefined);
       this.#free.push(...started.map((s) => s.slot));
     }
+  }
+
+  /**
+   * What `work` gives, or an error as soon as the loader is closed. No `Promise.race` with a promise of closing: that one would keep
+   * something of every batch of the run.
+   */
+  #orClosed<T>(work: Promise<T>): Promise<T> {
+    if (this.#closed) return Promise.reject(closedError());
+    return new Promise((resolve, reject) => {
+      this.#cancel = reject;
+      work.then(resolve, reject);
+    });
   }
 
   #start(epoch: number, step: number): Started {
@@ -210,10 +217,12 @@ class RingLoader implements Loader {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    this.#cancel(new SslError('CANCELLED', 'The loader was closed.'));
+    this.#cancel?.(closedError());
     await this.#executor.close();
   }
 }
+
+const closedError = (): SslError => new SslError('CANCELLED', 'The loader was closed.');
 
 function everySlotHeld(slots: number): SslError {
   return new SslError('DATA', `All ${slots} batches of the loader are held, so no further one can be made.`, {
