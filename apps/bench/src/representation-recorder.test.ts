@@ -8,14 +8,15 @@ const atAngles = (...angles: readonly number[]): tf.Tensor2D =>
   tf.tensor2d(angles.map((a) => [Math.cos(a * DEGREES), Math.sin(a * DEGREES)]));
 
 /** What the recorder reads of a step. */
-function record(pooled: tf.Tensor2D, embedding: tf.Tensor2D, positives?: tf.Tensor2D) {
+function record(pooled: tf.Tensor2D, embedding: tf.Tensor2D, positives?: tf.Tensor2D, classes?: readonly number[]) {
   const comparison = {
     anchors: embedding,
     positives: { kind: 'paired', rows: tf.expandDims(positives ?? embedding, 1) },
   };
   const hostTerms = [{ name: 'global', weight: 1, comparisons: [comparison] }] as unknown as readonly Term[];
   const online = { view: () => ({ pooled, embedding }) };
-  const io = { online, hostTerms } as unknown as StepIo & { draws: never; features: never };
+  const labels = tf.tensor1d([...(classes ?? new Array(pooled.shape[0]).fill(-1))], 'int32');
+  const io = { online, hostTerms, labels } as unknown as StepIo & { draws: never; features: never };
   return representationRecorder().observe!([], io);
 }
 const scalarOf = (t: tf.Tensor | undefined): number => t!.dataSync()[0]!;
@@ -51,6 +52,17 @@ describe('representationRecorder', () => {
     const covariance = tf.div(tf.matMul(centred, centred, true, false), 5);
     const rankOf = (t: tf.Tensor) => spectrumOf({ shape: t.shape, data: t.dataSync() }).effectiveRank;
     expect(rankOf(small)).toBeCloseTo(rankOf(covariance), 2);
+  });
+
+  it('gives the share of images whose nearest other image is of their class, among those of known class', () => {
+    const rows = atAngles(0, 10, 90, 95, 12);
+    const purity = (...classes: readonly number[]) => scalarOf(record(rows, rows, undefined, classes).purity);
+    expect(purity(3, 3, 5, 5, 3)).toBe(1);
+    // Nearest: 0 → 1, 1 → 4, 2 ↔ 3, 4 → 1.
+    expect(purity(3, 3, 5, 5, 4)).toBeCloseTo(3 / 5, 6);
+    // The last one does not count, neither as an image nor as a neighbour: 1 → 0.
+    expect(purity(3, 3, 5, 6, -1)).toBeCloseTo(2 / 4, 6);
+    expect(purity(-1, -1, -1, -1, -1)).toBeNaN();
   });
 
   it('is 0 for features that are all the same', () => {

@@ -13,6 +13,8 @@ const SPECTRUM_ROWS = 128;
  * - `<rows>/spread`: std·√d, so that 1 is a uniform cloud whatever d is.
  * - `<rows>/uniformity`: ln mean over i ≠ j of exp(−2‖uᵢ − uⱼ‖²); 0 is collapse, about −4 a uniform cloud in many dimensions.
  * - `<rows>/gram`: the smaller of covariance and Gram matrix of at most 128 centred rows, for {@link spectrumOf}.
+ * - `purity`: share of the images whose nearest other image of the batch, by cosine of `pooled`, has their class; of images of known
+ *   class (label ≥ 0) among each other. NaN where there are none.
  * - `alignment`: mean of 2 − 2·cos over the anchors and their positives of the first comparison, where there is one positive each.
  *
  * Source: spec "evaluation" section 8. Values belong to a batch of augmented views, not to an evaluation.
@@ -21,13 +23,14 @@ export function representationRecorder(): Plugin {
   return definePlugin({
     name: 'representation',
     options: {},
-    observe: (_scored, { online, hostTerms }) => {
+    observe: (_scored, { online, hostTerms, labels }) => {
       const { pooled, embedding } = online.view('view1');
       const first = hostTerms[0]?.comparisons[0];
       const paired = first?.positives.kind === 'paired' && first.positives.rows.shape[1] === 1;
       return {
         ...named('pooled', spread(pooled)),
         ...named('embedding', spread(embedding)),
+        purity: purityOf(unit(pooled), labels),
         ...(paired && { alignment: distance(first.anchors, tf.squeeze(first.positives.rows, [1])) }),
       };
     },
@@ -45,6 +48,18 @@ const unit = (rows: tf.Tensor2D): tf.Tensor2D => {
 /** Mean of ‖u − v‖² = 2 − 2·cos. */
 const distance = (a: tf.Tensor2D, b: tf.Tensor): tf.Scalar =>
   tf.mean(tf.sub(2, tf.mul(2, tf.sum(tf.mul(unit(a), unit(b as tf.Tensor2D)), 1)))) as tf.Scalar;
+
+/** Added to the cosine of a pair that does not count. */
+const FAR = -4;
+
+function purityOf(rows: tf.Tensor2D, labels: tf.Tensor1D): tf.Scalar {
+  const [n] = rows.shape;
+  const isKnown = tf.cast(tf.greaterEqual(labels, tf.scalar(0, 'int32')), 'float32');
+  const excluded = tf.add(tf.eye(n), tf.sub(1, isKnown));
+  const nearest = tf.argMax(tf.add(tf.matMul(rows, rows, false, true), tf.mul(FAR, excluded)), 1) as tf.Tensor1D;
+  const isSame = tf.cast(tf.equal(tf.gather(labels, nearest), labels), 'float32');
+  return tf.div(tf.sum(tf.mul(isSame, isKnown)), tf.sum(isKnown)) as tf.Scalar;
+}
 
 function spread(rows: tf.Tensor2D): Tensors {
   const [n, d] = rows.shape;

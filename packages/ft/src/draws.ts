@@ -1,10 +1,12 @@
 import {
+  globalBatch,
   type HostInfo,
   type HostTensor,
   type HostTensors,
   hostInts,
   hostTensor,
   inversePermutation,
+  ownRows,
   type Rng,
 } from '@contrastive/core';
 import type * as tf from '@tensorflow/tfjs-core';
@@ -32,7 +34,8 @@ export function drawFt(o: ResolvedFtOptions, rng: Rng, host: HostInfo): FtDraws 
       host.dim,
     );
   }
-  return { ...draws, lambdaEx: coefficients(ex, o.positiveGranularity, host.batch, host.dim) };
+  const all = coefficients(ex, o.positiveGranularity, globalBatch(host), host.dim);
+  return { ...draws, lambdaEx: all.shape[0] === 1 ? all : ownRows(host, all) };
 }
 
 /** Distinct row counts of a host's shared negative blocks. */

@@ -68,8 +68,9 @@ const check = (o: Resolved): readonly OptionIssue[] => [
  *
  * For each term, `raw` (the host's own scores) and `transformed` (what enters the loss; the same where nobody edited the term):
  * `rows` [n, 5] (see `ScoreRows`; all comparisons of the term one after the other), the scalars `negMean`, `negVar`, `posMean`,
- * `posVar`, `expNeg`, `expPos`, `pullMean`, `pullVar` (gradient |∂loss/∂positive| of InfoNCE), `posQuantiles` and `negQuantiles` at
- * 5, 25, 50, 75, 95 %, `posHistogram` and `negHistogram` (the negative ones of a sample). Hosts without negatives have no `neg…` and no `pull…`. Everything is
+ * `posVar`, `expNeg`, `expPos`, `pullMean`, `pullVar` (gradient
+ * |∂loss/∂positive| of InfoNCE), `pushMean`, `pushVar` (the sum of |∂loss/∂negative| of an anchor), `hardestMean` (the largest of them), `posQuantiles` and `negQuantiles` at
+ * 5, 25, 50, 75, 95 %, `posHistogram` and `negHistogram` (the negative ones of a sample). Hosts without negatives have no `neg…` and no gradients. Everything is
  * computed inside the step, and only when the step's record is asked for where the runtime compiles.
  *
  * @example plugins: [ft(), scoreRecorder()] // metrics scores/global/raw/posMean, scores/global/transformed/posMean, …
@@ -120,5 +121,8 @@ function record(o: Resolved, scored: readonly Scored[], range: readonly [number,
   const sample = scored.flatMap(({ comparison }) => sampleNegatives(comparison, o.negativeSample));
   if (sample.length === 0) return result;
   const { mean: pullMean, variance: pullVar } = tf.moments(tf.concat(parts.map((p) => p.pull)));
-  return { ...result, negMean, negVar, expNeg, pullMean, pullVar, ...shape('neg', joinSamples(sample)) };
+  const { mean: pushMean, variance: pushVar } = tf.moments(tf.concat(parts.map((p) => p.push)));
+  const hardestMean = tf.mean(tf.concat(parts.map((p) => p.hardest)));
+  const gradients = { pullMean, pullVar, pushMean, pushVar, hardestMean };
+  return { ...result, negMean, negVar, expNeg, ...gradients, ...shape('neg', joinSamples(sample)) };
 }

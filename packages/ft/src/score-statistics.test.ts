@@ -60,6 +60,20 @@ describe('scoreRows', () => {
     expectClose(rowsOf(c).pull, tf.neg(tf.grad(loss)(scores.positives)));
   });
 
+  it('gives the gradients of the loss with respect to the negative scores: their sum and the largest', () => {
+    const given = randomContrast(6, 3, 6, 4);
+    const mask = tf.tile(tf.tensor2d([[1, 1, 0, 1, 1, 1]]), [3, 1]) as tf.Tensor2D;
+    const c = { ...comparisonOf(given), negatives: [{ kind: 'shared' as const, rows: given.queue, mask }] };
+    const scores = scoresOf(c);
+    const loss = (negatives: tf.Tensor) =>
+      tf.sum(softmax.losses({ ...scores, negatives: [negatives as tf.Tensor2D] }, c));
+    const gradient = tf.grad(loss)(scores.negatives[0]!);
+    const { push, hardest, pull } = rowsOf(c);
+    expectClose(push, tf.sum(gradient, 1));
+    expectClose(hardest, tf.max(gradient, 1));
+    expectClose(push, pull); // one positive: the weights of an anchor add up to nothing
+  });
+
   it('takes the weighted mean of several positives', () => {
     const c = comparisonOf(randomContrast(7, 2, 4, 3));
     const rows = seededTensor<tf.Rank.R3>([2, 3, 3], 1);
@@ -93,7 +107,7 @@ describe('comparisonRows', () => {
     for (const maxElements of [1, 24, 36, 1000]) {
       const parts = comparisonRows(comparison, undefined, maxElements);
       expectClose(parts.rows, whole.rows);
-      expectClose(parts.pull, whole.pull);
+      for (const key of ['pull', 'push', 'hardest'] as const) expectClose(parts[key], whole[key]);
     }
   });
 });

@@ -19,6 +19,10 @@ export interface ScoreRows {
   readonly rows: tf.Tensor2D;
   /** [n]: |∂loss/∂positive| of InfoNCE, (1 − p_positive) / τ. */
   readonly pull: tf.Tensor1D;
+  /** [n]: Σ_j |∂loss/∂negative_j|, p_j / τ each; the same as `pull` where there is one positive. 0 without negatives. */
+  readonly push: tf.Tensor1D;
+  /** [n]: the largest of these: what the hardest negative alone gets. 0 without negatives. */
+  readonly hardest: tf.Tensor1D;
 }
 
 /**
@@ -32,12 +36,39 @@ export function scoreRows({ positives, weights, negatives, masks }: Scores, temp
   const expPositive = tf.exp(tf.div(positive, temperature));
   const total = logSumExpOf([positives, ...negatives], temperature, masks);
   const pull = tf.div(tf.sub(1, tf.exp(tf.sub(tf.div(positive, temperature), total))), temperature) as tf.Tensor1D;
+  const { push, hardest } = negativeWeights(negatives, masks.slice(1), temperature, total as tf.Tensor1D);
   const none = tf.mul(tf.onesLike(positive), Number.NaN);
   const { mean, variance, meanExp } =
     negatives.length === 0
       ? { mean: none, variance: none, meanExp: none }
       : negativeMoments(negatives, masks.slice(1), temperature);
-  return { rows: tf.stack([mean, variance, positive, meanExp, expPositive], 1) as tf.Tensor2D, pull };
+  return { rows: tf.stack([mean, variance, positive, meanExp, expPositive], 1) as tf.Tensor2D, pull, push, hardest };
+}
+
+/** Gradients of InfoNCE with respect to the negative scores, e^{s_j/τ − total} / τ: their sum and their maximum for each anchor. */
+function negativeWeights(
+  blocks: Scores['negatives'],
+  masks: Scores['masks'],
+  temperature: number,
+  total: tf.Tensor1D,
+): Pick<ScoreRows, 'push' | 'hardest'> {
+  const none = tf.zerosLike(total);
+  const weights = blocks.map((scores, b) => {
+    const share = tf.exp(tf.sub(tf.div(scores, temperature), tf.expandDims(total, 1)));
+    return masks[b] === undefined ? share : tf.mul(share, masks[b]);
+  });
+  const perAnchor = (sums: readonly tf.Tensor[], join: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor) =>
+    tf.div(sums.reduce(join, none), temperature) as tf.Tensor1D;
+  return {
+    push: perAnchor(
+      weights.map((w) => tf.sum(w, 1)),
+      tf.add,
+    ),
+    hardest: perAnchor(
+      weights.map((w) => tf.max(w, 1)),
+      tf.maximum,
+    ),
+  };
 }
 
 function negativeMoments(blocks: Scores['negatives'], masks: Scores['masks'], temperature: number) {
@@ -82,7 +113,8 @@ export function comparisonRows(
     const part = sliceAnchors(comparison, start, Math.min(size, n - start));
     parts.push(tf.tidy(() => ({ ...scoreRows(scoresOf(part), comparison.temperature) })));
   }
-  return { rows: tf.concat(parts.map((p) => p.rows)), pull: tf.concat(parts.map((p) => p.pull)) };
+  const joined = <K extends keyof ScoreRows>(key: K) => tf.concat(parts.map((p) => p[key])) as ScoreRows[K];
+  return { rows: joined('rows'), pull: joined('pull'), push: joined('push'), hardest: joined('hardest') };
 }
 
 /** The comparison of the anchors [start, start + size). */

@@ -1,4 +1,5 @@
 import {
+  ALONE,
   type Comparison,
   cosine,
   type HostInfo,
@@ -86,7 +87,7 @@ export type FtIo = StepIo & { readonly draws: OnDevice<FtDraws>; readonly featur
 
 /** What `edit` and `observe` read of a step. */
 export const ioOf = (hostTerms: readonly Term[], draws: OnDevice<FtDraws>, phase = 'on'): FtIo =>
-  ({ hostTerms, draws, phase, features: {}, state: {} }) as unknown as FtIo;
+  ({ hostTerms, draws, phase, features: {}, state: {}, workers: ALONE }) as unknown as FtIo;
 
 export const totalLoss = (terms: readonly Term[]): tf.Scalar => scoreTerms(terms).total;
 
