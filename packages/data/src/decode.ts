@@ -5,6 +5,11 @@ import { DataError, reason } from './errors.js';
 // a time, so neither helps.
 sharp.cache(false);
 sharp.concurrency(1);
+// The content chooses the decoder, whatever a file is called: none but these may, so that no SVG or PDF is ever interpreted.
+sharp.block({ operation: ['VipsForeignLoad'] });
+sharp.unblock({
+  operation: ['Jpeg', 'Png', 'Webp', 'Nsgif', 'Tiff', 'Heif'].map((format) => `VipsForeignLoad${format}`),
+});
 
 /** A decoded image: interleaved RGB bytes, rows without padding. */
 export interface RgbImage {
@@ -20,6 +25,9 @@ export interface DecodeOptions {
   /** Larger images are shrunk (Lanczos) until their shorter side has this many pixels; default: never. */
   readonly shorterSide?: number;
 }
+
+/** Seconds after which an image is given up. The pixel limit bounds its work: the slowest kind takes a tenth of this on a slow core. */
+const MAX_SECONDS = 60;
 
 /** What decodes, in one line: pixels depend on it in the last digit. */
 export const DECODER = `sharp ${sharp.versions.sharp}, libvips ${sharp.versions.vips}`;
@@ -40,7 +48,7 @@ export function isImageName(name: string): boolean {
  * Decodes to 8-bit RGB. EXIF rotation is applied, colour profiles are ignored (as PIL-based loaders do), grey is repeated, CMYK
  * is converted by PIL's formula, 16 bits are cut to the upper 8, alpha is dropped, and of an animation the first frame is taken.
  *
- * @throws DataError `DATA` if the bytes are no image, are truncated, or hold too many pixels.
+ * @throws DataError `DATA` if the bytes are no image of these formats, are truncated, hold too many pixels, or take over a minute.
  */
 export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}): Promise<RgbImage> {
   const { maxPixels = 1e8, shorterSide } = options;
@@ -50,7 +58,8 @@ export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}
     if (shorterSide !== undefined)
       image = image.resize({ width: shorterSide, height: shorterSide, fit: 'outside', withoutEnlargement: true });
     image = cmyk ? image.pipelineColourspace('cmyk').toColourspace('cmyk') : image.toColourspace('srgb').removeAlpha();
-    const { data, info } = await image.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
+    const raw = image.raw({ depth: 'uchar' }).timeout({ seconds: MAX_SECONDS });
+    const { data, info } = await raw.toBuffer({ resolveWithObject: true });
     return { data: toRgb(data, info.channels, cmyk), width: info.width, height: info.height };
   } catch (cause) {
     throw new DataError('DATA', `The image cannot be decoded: ${reason(cause)}.`, { cause });

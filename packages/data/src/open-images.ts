@@ -3,7 +3,7 @@ import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { homedir, totalmem } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { type BuildPlan, buildCache, checkSkipped } from './cache/build.js';
-import { type SkippedImage, type Storage, sha256 } from './cache/format.js';
+import { isRecordWhole, type SkippedImage, type Storage, sha256 } from './cache/format.js';
 import { withLock } from './cache/lock.js';
 import { MISSING, type OpenCache, openCache } from './cache/open.js';
 import type { Container } from './containers/container.js';
@@ -101,7 +101,7 @@ export async function openImages(location: string | readonly string[], options: 
     await cache.file?.close();
     throw error;
   }
-  return toImageSet(cache, decode);
+  return toImageSet(cache, folder, decode);
 }
 
 function checkOptions({ shorterSide, maxSkipped = 0, memoryBytes = 0 }: OpenOptions): void {
@@ -214,14 +214,17 @@ function cannotWrite(cause: unknown): never {
   });
 }
 
-function toImageSet({ index, tables, memory, file }: OpenCache, decode: DecodeOptions): ImageSet {
+function toImageSet({ index, tables, memory, file }: OpenCache, folder: string, decode: DecodeOptions): ImageSet {
   const { offsets, widths, heights, names, nameEnds } = tables;
   const stored = async (id: number): Promise<Uint8Array> => {
     const [start, end] = [offsets[id]!, offsets[id + 1]!];
     if (memory !== undefined) return new Uint8Array(memory, start, end - start);
     const bytes = Buffer.allocUnsafe(end - start);
     const { bytesRead } = await file!.read(bytes, 0, bytes.length, start);
-    if (bytesRead !== bytes.length) throw new DataError('IO', `Image ${id} cannot be read from the cache.`);
+    if (bytesRead !== bytes.length || !isRecordWhole(tables, id, bytes))
+      throw new DataError('IO', `Image ${id} of the image cache ${folder} is damaged.`, {
+        hint: 'Remove that folder: the cache is built anew from the images.',
+      });
     return bytes;
   };
   return {

@@ -66,11 +66,17 @@ export function pngOf(side: number, dataRows = side): Buffer {
   return Buffer.concat([signature, chunk('IHDR', header), chunk('IDAT', pixels), chunk('IEND', Buffer.alloc(0))]);
 }
 
-/** A JPEG with another size in its frame header. */
-function resized(jpeg: Buffer, height: number, width: number): Buffer {
-  const bytes = Buffer.from(jpeg);
-  const frame = bytes.indexOf(Buffer.from([0xff, 0xc0]));
-  if (frame === -1) return bytes;
+/** A JPEG (also a progressive one) or GIF with another size in its header; other formats as they are. */
+function resized(image: Buffer, height: number, width: number): Buffer {
+  const bytes = Buffer.from(image);
+  if (bytes.toString('latin1', 0, 3) === 'GIF') {
+    bytes.writeUInt16LE(width, 6);
+    bytes.writeUInt16LE(height, 8);
+    return bytes;
+  }
+  if (bytes.readUInt16BE(0) !== 0xffd8) return bytes;
+  const frame = [0xc0, 0xc2].map((type) => bytes.indexOf(Buffer.from([0xff, type]))).find((at) => at !== -1);
+  if (frame === undefined) return bytes;
   bytes.writeUInt16BE(height, frame + 5);
   bytes.writeUInt16BE(width, frame + 7);
   return bytes;
@@ -96,6 +102,11 @@ const DAMAGES: Readonly<Record<string, Damage>> = {
     return Buffer.concat([bytes.subarray(0, at), bytes.subarray(int(random, at + 1))]);
   },
   huge: (bytes, random) => resized(bytes, 1 + int(random, 65_535), 1 + int(random, 65_535)),
+  // As large as is allowed: the most work that a few bytes can ask for.
+  limit: (bytes, random) => {
+    const height = 1600 + int(random, 60_000);
+    return resized(bytes, height, Math.floor(1e8 / height));
+  },
   bomb: (_bytes, random) => pngOf(20_000 + int(random, 40_000), 3),
   empty: () => Buffer.alloc(0),
   noise: (_bytes, random) => Buffer.from(Array.from({ length: int(random, 400) }, () => int(random, 256))),
@@ -108,8 +119,11 @@ export interface FuzzReport {
   images: number;
   decoded: number;
   refused: number;
-  /** Milliseconds of the slowest image. */
-  slowest: number;
+  /** Milliseconds of the slowest image, and which it was. */
+  slowestMs: number;
+  slowest: string;
+  /** Most resident memory at any time, MB. */
+  peakMb: number;
   /** Growth of the resident memory from a tenth of the images to the end, MB. */
   growthMb: number;
 }
@@ -123,7 +137,15 @@ export async function fuzzImages(count: number, seed: number): Promise<FuzzRepor
   const kinds = Object.entries(await originals());
   const damages = Object.entries(DAMAGES);
   const random = randomFrom(seed);
-  const report: FuzzReport = { images: count, decoded: 0, refused: 0, slowest: 0, growthMb: 0 };
+  const report: FuzzReport = {
+    images: count,
+    decoded: 0,
+    refused: 0,
+    slowestMs: 0,
+    slowest: '',
+    peakMb: 0,
+    growthMb: 0,
+  };
   let early = 0;
   for (let i = 0; i < count; i++) {
     const [kind, original] = kinds[i % kinds.length]!;
@@ -133,9 +155,11 @@ export async function fuzzImages(count: number, seed: number): Promise<FuzzRepor
     const what = `image ${i}, ${kind}, ${damage}`;
     if (await decodes(bytes, what)) report.decoded++;
     else report.refused++;
-    report.slowest = Math.max(report.slowest, performance.now() - began);
+    const ms = performance.now() - began;
+    if (ms > report.slowestMs) Object.assign(report, { slowestMs: Math.round(ms), slowest: what });
     if (i === Math.floor(count / 10)) early = process.memoryUsage().rss;
   }
+  report.peakMb = Math.round(process.resourceUsage().maxRSS / 1024);
   report.growthMb = (process.memoryUsage().rss - early) / 2 ** 20;
   return report;
 }

@@ -10,6 +10,7 @@ import {
   type CacheIndex,
   encodeIndex,
   packTables,
+  recordDigest,
   type SkippedImage,
   type Storage,
   sha256,
@@ -67,7 +68,9 @@ export async function buildCache(folder: string, plan: BuildPlan): Promise<void>
       else {
         await bin.write(record.bytes);
         const label = labels?.[positions[index]!] ?? -1;
-        tables.add({ bytes: record.bytes.length, width: record.width, height: record.height, label, name });
+        const { bytes, width, height } = record;
+        const digest = storage === 'encoded' ? recordDigest(bytes) : undefined;
+        tables.add({ bytes: bytes.length, width, height, label, name, digest });
       }
       const done = tables.count + skipped.length;
       if (done % REPORT_EVERY === 0 || done === total) plan.onProgress?.(done, total);

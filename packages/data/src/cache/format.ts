@@ -14,7 +14,7 @@ export interface CacheIndex {
   /** Bytes of all images decoded, estimated from a sample: what the choice of the storage was made by. */
   readonly decodedBytes: number;
   readonly binBytes: number;
-  /** SHA-256 of images.bin; only of `rgb`, which is read whole. */
+  /** SHA-256 of images.bin; only of `rgb`, which is read whole. Records of `encoded` have checksums of their own, in the tables. */
   readonly binHash: string | undefined;
   readonly tablesHash: string;
   readonly classNames: readonly string[];
@@ -37,9 +37,9 @@ export interface SkippedImage {
   readonly reason: string;
 }
 
-export const CACHE_VERSION = 2;
+export const CACHE_VERSION = 3;
 
-/** The numbers of each record: about 20 bytes an image and the name. */
+/** The numbers of each record: about 20 bytes an image (28 if `encoded`) and the name. */
 export interface Tables {
   /** First byte of each record, and the end of the last: count + 1 values. */
   readonly offsets: Float64Array;
@@ -50,11 +50,23 @@ export interface Tables {
   readonly labels: Int32Array;
   /** End of each name in `names`. */
   readonly nameEnds: Uint32Array;
+  /** `recordDigest` of each record if `encoded`, one after the other; else empty, as the whole has a checksum. */
+  readonly digests: Uint8Array;
   /** All names, UTF-8, one after the other. */
   readonly names: Uint8Array;
 }
 
-const FIXED = ['offsets', 'labels', 'nameEnds', 'widths', 'heights', 'names'] as const;
+const FIXED = ['offsets', 'labels', 'nameEnds', 'widths', 'heights', 'digests', 'names'] as const;
+
+const DIGEST_BYTES = 8;
+
+/** The first 8 bytes of a record's SHA-256: tells damage, not intent. */
+export const recordDigest = (bytes: Uint8Array): Uint8Array =>
+  createHash('sha256').update(bytes).digest().subarray(0, DIGEST_BYTES);
+
+/** Whether record `id` is as it was written. */
+export const isRecordWhole = ({ digests }: Tables, id: number, bytes: Uint8Array): boolean =>
+  recordDigest(bytes).every((byte, i) => byte === digests[DIGEST_BYTES * id + i]);
 
 /** The bytes of tables.bin: the arrays in descending order of alignment, little-endian. */
 export function packTables(tables: Tables): Buffer {
@@ -67,10 +79,12 @@ export function packTables(tables: Tables): Buffer {
 }
 
 /** @throws DataError `DATA` if the bytes are too few for `count` records. */
-export function unpackTables(bytes: Buffer, count: number): Tables {
+export function unpackTables(bytes: Buffer, count: number, storage: Storage): Tables {
   const memory = new SharedArrayBuffer(bytes.length);
   new Uint8Array(memory).set(bytes);
-  if (bytes.length < 8 * (count + 1) + 12 * count) throw new DataError('DATA', 'tables.bin is too short.');
+  const digestBytes = storage === 'encoded' ? DIGEST_BYTES * count : 0;
+  if (bytes.length < 8 * (count + 1) + 12 * count + digestBytes)
+    throw new DataError('DATA', 'tables.bin is too short.');
   const at = (start: number) => 8 * (count + 1) + start * count;
   return {
     offsets: new Float64Array(memory, 0, count + 1),
@@ -78,7 +92,8 @@ export function unpackTables(bytes: Buffer, count: number): Tables {
     nameEnds: new Uint32Array(memory, at(4), count),
     widths: new Uint16Array(memory, at(8), count),
     heights: new Uint16Array(memory, at(10), count),
-    names: new Uint8Array(memory, at(12)),
+    digests: new Uint8Array(memory, at(12), digestBytes),
+    names: new Uint8Array(memory, at(12) + digestBytes),
   };
 }
 

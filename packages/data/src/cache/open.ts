@@ -31,7 +31,7 @@ export async function openCache(folder: string, source: string, memoryBytes: num
     throw new DataError('DATA', `stored as '${index.storage}', which another memory budget asked for`);
   const packed = await readFile(join(folder, 'tables.bin')).catch(() => Buffer.alloc(0));
   if (sha256(packed) !== index.tablesHash) throw new DataError('DATA', 'damaged (tables.bin)');
-  const tables = unpackTables(packed, index.count);
+  const tables = unpackTables(packed, index.count, index.storage);
   const path = join(folder, 'images.bin');
   const size = await stat(path).then(
     (s) => s.size,

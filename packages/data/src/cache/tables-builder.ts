@@ -9,6 +9,7 @@ export class TablesBuilder {
   #nameEnds = new Uint32Array(1024);
   #names = Buffer.alloc(32768);
   #namesLength = 0;
+  readonly #digests: Uint8Array[] = [];
 
   get count(): number {
     return this.#count;
@@ -24,6 +25,8 @@ export class TablesBuilder {
     readonly height: number;
     readonly label: number;
     readonly name: string;
+    /** Only of a record that is checked when it is read. */
+    readonly digest: Uint8Array | undefined;
   }): void {
     const i = this.#count;
     if (i === this.#labels.length) this.#grow();
@@ -35,6 +38,7 @@ export class TablesBuilder {
     if (need > this.#names.length) this.#names = Buffer.concat([this.#names], Math.max(need, 2 * this.#names.length));
     this.#namesLength += this.#names.write(record.name, this.#namesLength);
     this.#nameEnds[i] = this.#namesLength;
+    if (record.digest !== undefined) this.#digests.push(record.digest);
     this.#count++;
   }
 
@@ -59,6 +63,7 @@ export class TablesBuilder {
       heights: Uint16Array.from({ length: n }, (_, i) => this.#sizes[2 * i + 1]!),
       labels: this.#labels.slice(0, n),
       nameEnds: this.#nameEnds.slice(0, n),
+      digests: Buffer.concat(this.#digests),
       names: Uint8Array.from(this.#names.subarray(0, this.#namesLength)),
     };
   }
