@@ -7,7 +7,7 @@ import type { RunConfig } from './config.js';
 import { saveEncoder } from './encoder-file.js';
 import type { Interrupt } from './interrupt.js';
 import type { ProgressOutput } from './progress.js';
-import { stepLog } from './recording.js';
+import { StepWriter } from './recording.js';
 import { withRollbacks } from './rollback.js';
 import { type BestCheckpoint, RunFolder } from './run-folder.js';
 import { mean, trainingLoop } from './training-loop.js';
@@ -124,30 +124,30 @@ async function train(options: PretrainOptions, parts: Parts, folder: RunFolder):
 }
 
 /** Trains to the end or to a signal, with log, records and checkpoints. @returns true if the run is complete. */
-function trainOn(
+async function trainOn(
   { output, interrupt }: PretrainOptions,
   { config, trainer }: Parts,
   folder: RunFolder,
   loader: Loader,
   saver: CheckpointSaver,
 ): Promise<boolean> {
-  const records = new RecordLog(folder.path);
-  return trainingLoop({
+  const writer = new StepWriter(folder, trainer, config);
+  const ended = trainingLoop({
     ...{ trainer, loader, signal: interrupt.signal, batch: config.batch, accumulate: config.accumulate },
     recordEvery: config.recordEvery,
     earlierLosses: folder.valuesOf(trainer.stepInfo().epoch, 'loss'),
     onStep: (step) => {
-      const { line, arrays } = stepLog(step, trainer, config);
-      folder.log(line);
-      if (Object.keys(arrays).length > 0) records.append({ step: step.step, epoch: step.info.epoch, arrays });
+      writer.take(step);
       output.update(step.progress);
     },
     onEpoch: async (last, meanLoss) => {
+      writer.flush();
       const { epoch } = last.info;
       if (epoch % config.checkpointEvery === 0) await saver.save(epoch);
       output.epoch({ ...last.progress, loss: meanLoss });
     },
   });
+  return ended.finally(() => writer.flush());
 }
 
 /** Writes checkpoints of a run, none twice and none of a diverged state. */

@@ -1,6 +1,6 @@
 import type { AnyPlugin, Trainer } from '@contrastive/core';
 import { scoreRecorder } from '@contrastive/ft';
-import type { RecordedArray, RecordLog } from '@contrastive/report';
+import { type RecordedArray, RecordLog } from '@contrastive/report';
 import type { RunConfig } from './config.js';
 import { representationRecorder, spectrumOf } from './representation-recorder.js';
 import type { LoopStep } from './training-loop.js';
@@ -11,7 +11,71 @@ export const recorders = (): readonly AnyPlugin[] => [
   representationRecorder() as AnyPlugin,
 ];
 
-/** A line of `metrics.jsonl`, and the larger outputs of a recorded step for {@link RecordLog}. */
+/** NaN without labels: then it is left out. */
+const PURITY = 'representation/purity';
+
+/** Where lines of `metrics.jsonl` go. */
+export interface StepSink {
+  /** The run's folder. */
+  readonly path: string;
+  log(line: Readonly<Record<string, unknown>>): void;
+}
+
+/**
+ * Writes down what steps gave, in their order, while the next step runs: a compiled step works on threads of its own, so spectra and
+ * files cost the training nothing.
+ */
+export class StepWriter {
+  readonly #records: RecordLog;
+  readonly #waiting: { readonly step: LoopStep; readonly time: Date }[] = [];
+  #turn: NodeJS.Immediate | undefined;
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(
+    readonly sink: StepSink,
+    readonly trainer: Trainer,
+    readonly config: RunConfig,
+  ) {
+    this.#records = new RecordLog(sink.path);
+  }
+
+  /** Takes a step to be written soon. @throws what writing an earlier one threw. */
+  take(step: LoopStep): void {
+    this.#rethrow();
+    this.#waiting.push({ step, time: new Date() });
+    this.#turn ??= setImmediate(() => {
+      try {
+        this.flush();
+      } catch (error) {
+        this.#failure = { error };
+      }
+    });
+  }
+
+  /** Writes what waits, now. @throws SslError `IO`. */
+  flush(): void {
+    clearImmediate(this.#turn);
+    this.#turn = undefined;
+    this.#rethrow();
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      this.#write(next.step, next.time);
+    }
+  }
+
+  #rethrow(): void {
+    const failure = this.#failure;
+    this.#failure = undefined;
+    if (failure !== undefined) throw failure.error;
+  }
+
+  #write(step: LoopStep, time: Date): void {
+    const { line, arrays } = stepLog(step, this.trainer, this.config, time);
+    this.sink.log(line);
+    if (Object.keys(arrays).length > 0) this.#records.append({ step: step.step, epoch: step.info.epoch, arrays });
+  }
+}
+
+/** A line of `metrics.jsonl`, and the larger outputs of a recorded step for `RecordLog`. */
 export interface StepLog {
   readonly line: Readonly<Record<string, unknown>>;
   /** Empty for steps that were not recorded. */
@@ -21,14 +85,18 @@ export interface StepLog {
 /**
  * Makes of a step what is kept of it. Every step: loss, learning rate, times, images per second. A recorded step also has the metrics of
  * host and methods, effective ranks, mean age of the queue's keys and resident memory.
+ *
+ * @param time when the step ended.
  */
-export function stepLog(step: LoopStep, trainer: Trainer, config: RunConfig): StepLog {
-  const { info, learningRate, metrics, tensors, stepMs, waitMs } = step;
+export function stepLog(step: LoopStep, trainer: Trainer, config: RunConfig, time: Date): StepLog {
+  const { info, learningRate, tensors, stepMs, waitMs } = step;
+  const { [PURITY]: purity, ...others } = step.metrics;
+  const metrics = purity === undefined || Number.isNaN(purity) ? others : step.metrics;
   const images = config.batch * config.accumulate;
   const line = {
     step: step.step,
     epoch: info.epoch,
-    time: new Date().toISOString(),
+    time: time.toISOString(),
     learningRate,
     ...metrics,
     stepMs: Number(stepMs.toFixed(2)),
