@@ -1,5 +1,7 @@
-import { compose, Rng, type Runtime, SslError, Trainer } from '@contrastive/core';
+import { createLoader, type Loader } from '@contrastive/augment/loader';
+import { ALONE, type Collective, compose, Rng, type Runtime, SslError, Trainer } from '@contrastive/core';
 import type { ImageSet } from '@contrastive/data';
+import { compiledRuntime, joinCluster } from '@contrastive/engine';
 import { onlineProbe } from '@contrastive/evaluate';
 import * as tf from '@tensorflow/tfjs-core';
 import { openBackend } from './backend.js';
@@ -18,6 +20,8 @@ import { defaultsFor } from './defaults.js';
 import { openData } from './image-data.js';
 import type { ProgressOutput } from './progress.js';
 import { recorders } from './recording.js';
+import type { Cluster } from './workers/cluster.js';
+import { createTeam, SOLO, type Team } from './workers/team.js';
 
 /** Parts of a run, made and checked before anything is written. */
 export interface Parts {
@@ -26,20 +30,56 @@ export interface Parts {
   readonly images: ImageSet;
   /** For people and records. */
   readonly backend: string;
+  readonly team: Team;
 }
 
 /** @throws SslError for whatever of the configuration, the data or the backend does not fit together. */
-export async function assemble(config: RunConfig, output: ProgressOutput): Promise<Parts> {
+export async function assemble(config: RunConfig, output: ProgressOutput, cluster?: Cluster): Promise<Parts> {
   checkNames(config);
+  if (cluster !== undefined) checkShared(config, cluster.workers.length);
   const { runtime, description, notice } = await openBackend(config);
   if (notice !== undefined) output.message(notice);
   const images = await openData(config, output);
   try {
-    return { config, trainer: makeTrainer(config, images, runtime), images, backend: description };
+    const { collective, team, ...own } = cluster === undefined ? ONE_PROCESS : await join(config, cluster);
+    const trainer = makeTrainer(config, images, { runtime, ...own, collective });
+    return { config, trainer, images, backend: description, team };
   } catch (error) {
     await images.close();
     throw error;
   }
+}
+
+const ONE_PROCESS = { collective: ALONE, team: SOLO };
+
+/** Waits for the other workers. @throws SslError `CLUSTER` if they do not appear. */
+async function join({ precision, threads, workerTimeout: timeoutSeconds }: RunConfig, cluster: Cluster) {
+  const joined = await joinCluster({ ...cluster, threads, timeoutSeconds, joinTimeoutSeconds: timeoutSeconds });
+  const runtime = compiledRuntime({ precision, cluster: joined });
+  const { collective } = joined;
+  return { collective, runtime, team: createTeam(collective, runtime) };
+}
+
+/** What several workers cannot share. @throws SslError `BAD_OPTION`. */
+export function checkShared({ batch, backend, mode }: RunConfig, workers: number): void {
+  if (batch % workers !== 0) {
+    const near = workers * Math.max(1, Math.round(batch / workers));
+    throw new SslError('BAD_OPTION', `batch is ${batch}, which ${workers} workers cannot share evenly.`, {
+      hint: `It counts the images of all workers together: use --batch ${near}, for example.`,
+    });
+  }
+  if (backend === 'wasm' || mode === 'eager') {
+    throw new SslError('BAD_OPTION', `${workers} workers need TensorFlow and compiled steps.`, {
+      hint: 'Leave out --backend wasm and --mode eager, or train in one process.',
+    });
+  }
+}
+
+/** This worker's part of every batch. */
+export function openLoader({ config, trainer, images, team }: Parts): Promise<Loader> {
+  const { side, batch, seed, viewWorkers: workers } = config;
+  const share = { batch: batch / team.size, rank: team.rank, world: team.size };
+  return createLoader({ source: images, views: trainer.plan, side, seed, workers, ...share });
 }
 
 /** Misspelt names and options are found before images are read. @throws SslError `BAD_OPTION`. */
@@ -50,7 +90,11 @@ function checkNames(config: RunConfig): void {
   if (config.recipe !== undefined) makeRecipes(config.recipe, normalization);
 }
 
-function makeTrainer(config: RunConfig, set: ImageSet, runtime: Runtime): Trainer {
+function makeTrainer(
+  config: RunConfig,
+  set: ImageSet,
+  shared: { readonly runtime: Runtime; readonly collective: Collective },
+): Trainer {
   const { side, batch, accumulate, epochs, seed } = config;
   const images = set.count;
   const stepsPerEpoch = Math.floor(images / (batch * accumulate));
@@ -64,7 +108,8 @@ function makeTrainer(config: RunConfig, set: ImageSet, runtime: Runtime): Traine
       plugins: [...parts.plugins, ...probeOf(config, set)],
       optimizer,
       schedule,
-      ...{ batch, accumulate, side, epochs, stepsPerEpoch, seed, runtime },
+      ...{ batch, accumulate, side, epochs, stepsPerEpoch, seed, ...shared },
+      batchNorm: config.batchNorm,
       onDivergence: config.onDivergence === 'skip' ? 'skip' : 'stop',
       maxGradientNorm: config.maxGradientNorm,
     });

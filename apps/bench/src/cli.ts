@@ -13,8 +13,9 @@ import { transferCommand } from './commands/transfer.js';
 import { watchCommand } from './commands/watch.js';
 import { reportError } from './exit.js';
 
-/** Where a command leaves its exit code, if that is not 0. */
+/** What a command is given, and where it leaves its exit code, if that is not 0. */
 export interface Context {
+  readonly args: readonly string[];
   exitCode: number;
 }
 
@@ -24,7 +25,7 @@ export interface Context {
  * @param args what stands after the program's name. @returns the exit code.
  */
 export async function main(args: readonly string[]): Promise<number> {
-  const context: Context = { exitCode: 0 };
+  const context: Context = { args, exitCode: 0 };
   const program = quiet(new Command('contrastive'))
     .description('Self-supervised pretraining of image encoders: pretrain, evaluate, compare and report.')
     .version(manifest.version);

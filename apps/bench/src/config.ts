@@ -46,7 +46,7 @@ export const runConfigSchema = z.strictObject({
   normalization: z.string().min(1).default('imagenet'),
   /** Input side in pixels. */
   side: count.default(32),
-  /** Images in a micro-batch; one image has no other to be told from. */
+  /** Images in a micro-batch, of all workers together; one image has no other to be told from. */
   batch: z.int().min(2).default(128),
   /** Micro-batches per optimiser step. */
   accumulate: count.default(1),
@@ -60,8 +60,14 @@ export const runConfigSchema = z.strictObject({
   precision: z.enum(['f32', 'bf16']).default('f32'),
   mode: z.enum(['compiled', 'eager']).default('compiled'),
   backend: z.enum(['auto', 'tensorflow', 'wasm']).default('auto'),
-  /** Threads of the tensor library; default: all cores. */
+  /** Threads of the tensor library in one process; default: all cores, or with `workers` a share of them. */
   threads: count.optional(),
+  /** Training processes on this machine, which share the batch. A cluster (`TF_CONFIG`, `--cluster`) has its own number. */
+  workers: count.default(1),
+  /** Seconds after which a worker that does not answer ends the run on all others; longer than the slowest step and checkpoint. */
+  workerTimeout: z.number().positive().default(300),
+  /** Batch statistics of several workers: over the whole batch, or over each worker's images. */
+  batchNorm: z.enum(['synchronised', 'local']).default('synchronised'),
   /** Worker threads that make views; 0: on the main thread. */
   viewWorkers: z.int().min(0).default(1),
   /**

@@ -12,17 +12,24 @@ const EXIT: Partial<Record<ErrorCode, number>> = {
 
 /** Prints an error as one line a person can act on (as JSON with `json`) and gives the exit code. */
 export function reportError(error: unknown, { json }: { readonly json: boolean }): number {
-  const known = asKnown(error);
-  const message = oneLine(known?.message ?? (error instanceof Error ? error.message : String(error)));
-  const hint = known?.hint === undefined ? undefined : oneLine(known.hint);
+  const { code, message, hint } = describe(error);
   if (json) {
-    console.error(JSON.stringify({ error: { code: known?.code ?? 'INTERNAL', message, hint } }));
+    console.error(JSON.stringify({ error: { code, message, hint } }));
   } else {
     console.error(`error: ${hint === undefined ? message : `${message} ${hint}`}`);
-    // Something nobody foresaw: where it happened is what a bug report needs.
-    if (known === undefined && error instanceof Error) console.error(error.stack);
+    if (code === UNKNOWN && error instanceof Error) console.error(error.stack);
   }
-  return known === undefined ? 1 : (EXIT[known.code as ErrorCode] ?? 1);
+  return EXIT[code as ErrorCode] ?? 1;
+}
+
+/** Code of an error nobody foresaw: where it happened is what a bug report needs. */
+export const UNKNOWN = 'INTERNAL';
+
+/** Code, message and hint of any error, each on one line. */
+export function describe(error: unknown): KnownError {
+  const known = asKnown(error);
+  const message = oneLine(known?.message ?? (error instanceof Error ? error.message : String(error)));
+  return { code: known?.code ?? UNKNOWN, message, hint: known?.hint === undefined ? undefined : oneLine(known.hint) };
 }
 
 interface KnownError {

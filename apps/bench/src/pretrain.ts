@@ -1,16 +1,20 @@
-import { createLoader, type Loader } from '@contrastive/augment/loader';
+import type { Loader } from '@contrastive/augment/loader';
 import { checkFinite, SslError, type Trainer } from '@contrastive/core';
 import type { SkippedImage } from '@contrastive/data';
 import { RecordLog } from '@contrastive/report';
-import { assemble, type Parts } from './assemble.js';
+import { assemble, openLoader, type Parts } from './assemble.js';
 import type { RunConfig } from './config.js';
 import { saveEncoder } from './encoder-file.js';
 import type { Interrupt } from './interrupt.js';
 import type { ProgressOutput } from './progress.js';
 import { StepWriter } from './recording.js';
+import { restoreTrainer } from './restore.js';
 import { withRollbacks } from './rollback.js';
 import { type BestCheckpoint, RunFolder } from './run-folder.js';
 import { mean, trainingLoop } from './training-loop.js';
+import type { Cluster } from './workers/cluster.js';
+import { howToGoOn } from './workers/ended.js';
+import { tellLauncher } from './workers/launched.js';
 
 export interface PretrainOptions {
   readonly config: RunConfig;
@@ -21,6 +25,8 @@ export interface PretrainOptions {
   readonly output: ProgressOutput;
   /** Armed when training begins: before, there is nothing to save. */
   readonly interrupt: Interrupt;
+  /** The processes that train together; missing: this one alone. */
+  readonly cluster?: Cluster | undefined;
 }
 
 /** `summary.json`. */
@@ -37,8 +43,11 @@ export interface RunSummary {
   /** Of this process, with data and checkpoints, without evaluation. */
   readonly seconds: number;
   readonly imagesPerSecond: number;
+  /** Of this process. */
   readonly peakMemoryMb: number;
   readonly backend: string;
+  /** Training processes. */
+  readonly workers: number;
   readonly images: number;
   readonly skippedImages: number;
   /** The images that could not be used, and why. */
@@ -46,15 +55,15 @@ export interface RunSummary {
 }
 
 /**
- * Pretrains an encoder and writes a run folder. Everything is checked before the folder is made; a run that fails before its first
+ * Pretrains an encoder and writes a run folder; of several workers this is rank 0, the others {@link follow}. Everything is checked before the folder is made; a run that fails before its first
  * step leaves nothing behind.
  *
  * @throws SslError for whatever is wrong with configuration, data or disk; the last checkpoint stays usable.
  */
 export async function pretrain(options: PretrainOptions): Promise<RunSummary> {
-  const { config, out, resume, output, interrupt } = options;
+  const { config, out, resume, output, interrupt, cluster } = options;
   RunFolder.check(out, { resume });
-  const parts = await assemble(config, output);
+  const parts = await assemble(config, output, cluster);
   try {
     const folder = RunFolder.open(out, { resume });
     try {
@@ -77,25 +86,16 @@ export async function pretrain(options: PretrainOptions): Promise<RunSummary> {
 }
 
 async function restore(folder: RunFolder, trainer: Trainer, output: ProgressOutput): Promise<void> {
-  const checkpoint = folder.loadCheckpoint();
-  if (checkpoint === undefined) {
-    output.message('There is no checkpoint yet; starting from the beginning.');
-  } else {
-    for (const damage of checkpoint.damaged) output.message(`Passed over a damaged checkpoint: ${damage}`);
-    await trainer.restore(checkpoint.snapshot);
-    output.message(`Going on after step ${trainer.stepsDone}.`);
-  }
+  const restored = await restoreTrainer(folder, trainer, output);
+  if (!restored) output.message('There is no checkpoint yet; starting from the beginning.');
   folder.rewindLog(trainer.stepsDone);
   folder.rewindBest(trainer.stepsDone);
   new RecordLog(folder.path).rewind(trainer.stepsDone);
 }
 
 async function train(options: PretrainOptions, parts: Parts, folder: RunFolder): Promise<RunSummary> {
-  const { config, trainer, images } = parts;
-  const loader = await createLoader({
-    ...{ source: images, views: trainer.plan, side: config.side, batch: config.batch },
-    ...{ seed: config.seed, workers: config.viewWorkers },
-  });
+  const { config, trainer, team } = parts;
+  const loader = await openLoader(parts);
   const started = performance.now();
   const startStep = trainer.stepsDone;
   const saver = new CheckpointSaver(folder, trainer, config);
@@ -105,6 +105,8 @@ async function train(options: PretrainOptions, parts: Parts, folder: RunFolder):
       if (folder.checkpointPaths().length === 0) return Promise.resolve(false);
       return restore(folder, trainer, options.output).then(() => true);
     });
+    await team.leave();
+    await tellLauncher({ kind: 'trained' });
     await saver.save();
     await writeEncoder(folder, config, trainer);
     const seconds = (performance.now() - started) / 1000;
@@ -126,14 +128,15 @@ async function train(options: PretrainOptions, parts: Parts, folder: RunFolder):
 /** Trains to the end or to a signal, with log, records and checkpoints. @returns true if the run is complete. */
 async function trainOn(
   { output, interrupt }: PretrainOptions,
-  { config, trainer }: Parts,
+  { config, trainer, team }: Parts,
   folder: RunFolder,
   loader: Loader,
   saver: CheckpointSaver,
 ): Promise<boolean> {
   const writer = new StepWriter(folder, trainer, config);
   const ended = trainingLoop({
-    ...{ trainer, loader, signal: interrupt.signal, batch: config.batch, accumulate: config.accumulate },
+    ...{ trainer, loader, batch: config.batch, accumulate: config.accumulate },
+    shouldStop: (stepsDone) => team.agreeToStop(interrupt.signal.aborted, stepsDone),
     recordEvery: config.recordEvery,
     earlierLosses: folder.valuesOf(trainer.stepInfo().epoch, 'loss'),
     onStep: (step) => {
@@ -177,13 +180,14 @@ class CheckpointSaver {
   }
 }
 
-const figures = ({ trainer, images, backend }: Parts, seconds: number, trained: number) => ({
+const figures = ({ trainer, images, backend, team }: Parts, seconds: number, trained: number) => ({
   steps: trainer.stepsDone,
   epochs: trainer.stepsDone === 0 ? 0 : trainer.stepInfo(trainer.stepsDone - 1).epoch,
   seconds,
   imagesPerSecond: trained / seconds,
   peakMemoryMb: Math.round(process.resourceUsage().maxRSS / 1024),
   backend,
+  workers: team.size,
   images: images.count,
   skippedImages: images.skipped.length,
   skipped: images.skipped,
@@ -195,9 +199,13 @@ function lastEpochLoss(folder: RunFolder, trainer: Trainer): number | null {
   return losses.length === 0 ? null : mean(losses);
 }
 
-/** What a diverged run has left to go back to. */
+/** What a run that diverged, or lost a worker, has left to go back to. */
 function withCheckpoint(error: unknown, folder: RunFolder): unknown {
-  if (!(error instanceof SslError) || error.code !== 'NOT_FINITE') return error;
+  if (!(error instanceof SslError)) return error;
+  if (error.code === 'WORKER_LOST') {
+    return new SslError(error.code, error.message, { hint: howToGoOn(folder.path), cause: error });
+  }
+  if (error.code !== 'NOT_FINITE') return error;
   const [newest] = folder.checkpointPaths();
   const left = newest === undefined ? 'no checkpoint had been written yet' : `the last good checkpoint is ${newest}`;
   return new SslError(error.code, error.message, {

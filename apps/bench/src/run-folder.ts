@@ -91,6 +91,11 @@ export class RunFolder {
     }
   }
 
+  /** The folder of a run that another process works in, or none: only to read its checkpoints. */
+  static look(path: string): Pick<RunFolder, 'loadCheckpoint' | 'checkpointPaths'> {
+    return new RunFolder(path, undefined);
+  }
+
   /** Files that a killed process was writing. */
   #removeDrafts(): void {
     for (const folder of [this.path, join(this.path, 'checkpoints')]) {
@@ -211,6 +216,7 @@ export class RunFolder {
   /** Newest first. */
   checkpointPaths(): string[] {
     const folder = join(this.path, 'checkpoints');
+    if (!existsSync(folder)) return [];
     const names = readdirSync(folder).filter((name) => CHECKPOINT.test(name));
     return names
       .sort()

@@ -11,6 +11,8 @@ const FREE: ReadonlySet<string> = new Set<keyof RunConfig>([
   'mode',
   'backend',
   'threads',
+  'workers',
+  'workerTimeout',
   'viewWorkers',
   'checkpointEvery',
   'keepCheckpoints',

@@ -14,14 +14,14 @@ export interface LoopOptions {
   readonly trainer: Trainer;
   readonly loader: Loader;
   readonly accumulate: number;
-  /** Images per micro-batch. */
+  /** Images per micro-batch, of all workers together. */
   readonly batch: number;
   /** Full metrics every so many steps. */
   readonly recordEvery: number;
   /** Losses of the steps of the first epoch that were done before, by an earlier process. */
   readonly earlierLosses: readonly number[];
-  /** Stops after the step under way. */
-  readonly signal: AbortSignal;
+  /** Whether the run stops after the step that was just done. @param stepsDone steps done. */
+  shouldStop(stepsDone: number): boolean | Promise<boolean>;
   onStep(step: LoopStep): void | Promise<void>;
   /** After the last step of an epoch. @param meanLoss over all of the epoch's steps. */
   onEpoch(last: LoopStep, meanLoss: number): void | Promise<void>;
@@ -30,10 +30,10 @@ export interface LoopOptions {
 /**
  * Trains from where the trainer stands to the end of the last epoch.
  *
- * @returns true if the run is complete, false if `signal` stopped it.
+ * @returns true if the run is complete, false if it was stopped.
  */
 export async function trainingLoop(options: LoopOptions): Promise<boolean> {
-  const { trainer, loader, accumulate, signal } = options;
+  const { trainer, loader, accumulate } = options;
   const clock = new Clock(options);
   let losses = [...options.earlierLosses];
   const { epochs, stepsPerEpoch } = trainer.stepInfo();
@@ -49,7 +49,7 @@ export async function trainingLoop(options: LoopOptions): Promise<boolean> {
       micro = [];
       if (Number.isFinite(last.metrics.loss)) losses.push(last.metrics.loss!); // not of a skipped step
       await options.onStep(last);
-      if (signal.aborted) return false;
+      if (await options.shouldStop(trainer.stepsDone)) return false;
       if (last.progress.step === stepsPerEpoch) break; // batches that do not fill an accumulated step are left out
     }
     for (const batch of micro) batch.release();

@@ -20,9 +20,23 @@ export interface Ended {
   readonly errors: readonly string[];
 }
 
+/** A `contrastive` process under way. */
+export interface Started {
+  readonly child: ChildProcess;
+  readonly ended: Promise<Ended>;
+}
+
+export interface StartOptions {
+  /** Added to the environment. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** Program and arguments in front of the command, for example `ip netns exec NAME`. */
+  readonly within?: readonly string[];
+}
+
 /** Starts `contrastive` without waiting for its end. */
-export function start(args: readonly string[]): { readonly child: ChildProcess; readonly ended: Promise<Ended> } {
-  const child = spawn(process.execPath, [COMMAND, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+export function start(args: readonly string[], { env = {}, within = [] }: StartOptions = {}): Started {
+  const [program, ...rest] = [...within, process.execPath, COMMAND, ...args] as [string, ...string[]];
+  const child = spawn(program, rest, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
   const text = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const) {
     child[name].setEncoding('utf8').on('data', (part: string) => {

@@ -1,16 +1,22 @@
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { SslError } from '@contrastive/core';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { checkShared } from '../assemble.js';
 import { names } from '../catalogue.js';
 import type { Context } from '../cli.js';
 import type { RunConfig, RunConfigInput } from '../config.js';
 import { knnAtEnd } from '../evaluation/knn-at-end.js';
 import { readJson, writeFileAtomic } from '../files.js';
-import { createInterrupt } from '../interrupt.js';
+import { createInterrupt, type Interrupt } from '../interrupt.js';
 import { pretrain, type RunSummary } from '../pretrain.js';
 import { createProgress, duration, type ProgressOutput } from '../progress.js';
 import { type ConfigFlags, toConfig, toResumeConfig } from '../run-options.js';
 import { labelled } from '../table.js';
+import { findCluster } from '../workers/cluster.js';
+import { follow } from '../workers/follow.js';
+import { launchWorkers } from '../workers/launch.js';
+import { asWorker } from '../workers/launched.js';
 
 /** A number on the command line. */
 export const number = (text: string): number => {
@@ -31,6 +37,8 @@ interface Flags extends Partial<RunConfigInput> {
   readonly json?: boolean;
   readonly width?: number;
   readonly lr?: number;
+  readonly cluster?: string;
+  readonly rank?: number;
 }
 
 /** What `pretrain --json` prints. */
@@ -53,7 +61,7 @@ export function pretrainCommand(context: Context): Command {
     .option('--recipe <name>', "augmentation recipe; default: the host's")
     .option('--normalization <set>', `channel statistics: ${names.normalizations.join(', ')}`)
     .option('--side <pixels>', 'input side', number)
-    .option('--batch <n>', 'images in a batch', number)
+    .option('--batch <n>', 'images in a batch, of all workers together', number)
     .option('--accumulate <n>', 'micro-batches in an optimiser step', number)
     .option('--epochs <n>', 'passes over the data', number)
     .option('--optimizer <name>', `optimizer: ${names.optimizers.join(', ')}; default: the host's`)
@@ -62,7 +70,14 @@ export function pretrainCommand(context: Context): Command {
     .addOption(new Option('--precision <p>', 'number format of activations').choices(['f32', 'bf16']))
     .addOption(new Option('--mode <m>', 'how a step is run').choices(['compiled', 'eager']))
     .addOption(new Option('--backend <b>', 'tensor library').choices(['auto', 'tensorflow', 'wasm']))
-    .option('--threads <n>', 'threads of the tensor library', number)
+    .option('--threads <n>', 'threads of the tensor library, in each process', number)
+    .option('--workers <n>', 'training processes on this machine, which share the batch', number)
+    .option('--cluster <file>', 'YAML or JSON list of host:port: the machines that train together', String)
+    .option('--rank <n>', 'place of this process in --cluster, from 0', number)
+    .addOption(
+      new Option('--batch-norm <scope>', 'batch statistics of several workers').choices(['synchronised', 'local']),
+    )
+    .option('--worker-timeout <seconds>', 'after which a worker that does not answer ends the run', number)
     .option('--view-workers <n>', 'threads that make views', number)
     .option('--max-unreadable <share>', 'share of unreadable images that is tolerated', number)
     .addOption(
@@ -89,27 +104,37 @@ export function pretrainCommand(context: Context): Command {
     .option('--resume', 'go on with the run in --out')
     .option('--json', 'print the summary as JSON')
     .action(async (flags: Flags) => {
-      context.exitCode = await run(flags);
+      context.exitCode = await asWorker(() => run(flags, context.args));
     });
 }
 
-async function run(flags: Flags): Promise<number> {
+async function run(flags: Flags, args: readonly string[]): Promise<number> {
   const { out, resume = false, json = false } = flags;
   if (out === undefined) {
     throw new SslError('USAGE', 'No run folder was named.', { hint: 'Give one, for example --out runs/first.' });
   }
+  const cluster = findCluster(flags, process.env.TF_CONFIG);
   const config = resume ? toResumeConfig(out, configFlags(flags)) : toConfig(configFlags(flags));
+  if (cluster === undefined && config.workers > 1) {
+    checkShared(config, config.workers);
+    return launchWorkers({ count: config.workers, args, out, timeoutSeconds: config.workerTimeout });
+  }
   const output = createProgress(process.stderr);
   const interrupt = createInterrupt();
-  const summary = await pretrain({ config, out, resume, output, interrupt });
+  const options = { config, out, resume, output, interrupt, cluster };
+  if (cluster !== undefined && cluster.rank > 0) return (await follow(options)) ? 0 : stopCode(interrupt);
+  const summary = await pretrain(options);
   reportSkipped(summary, output);
   const knn = config.evaluate && summary.status === 'done' ? await evaluateAtEnd(config, out, output) : undefined;
   const result: PretrainResult = { ...summary, ...(knn === undefined ? {} : { knn }) };
   console.log(json ? JSON.stringify(result) : resultTable(result));
   if (summary.status === 'done') return 0;
   output.message(`Stopped after step ${summary.steps}; go on with --resume --out ${out}.`);
-  return interrupt.exitCode();
+  return stopCode(interrupt);
 }
+
+/** The signal may have come to another worker: then it was to end the run, as SIGTERM is. */
+const stopCode = (interrupt: Interrupt): number => interrupt.exitCode() || 128 + constants.signals.SIGTERM;
 
 function configFlags({
   out: _,
@@ -121,6 +146,8 @@ function configFlags({
   lr,
   preset,
   evaluate,
+  cluster: ____,
+  rank: _____,
   ...fields
 }: Flags): ConfigFlags {
   const settings = [
