@@ -1,10 +1,13 @@
+import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import '@tensorflow/tfjs-backend-cpu';
 import { momentumHost, recipe } from '../test/tiny.js';
 import { type AnyPlugin, compose, drawAll, inHook, phasesOf } from './compose.js';
 import { SslError } from './errors.js';
 import { hostScalar } from './host-tensor.js';
+import type { TermOutlines } from './plugin.js';
 import { Rng } from './rng.js';
+import { outlineOf } from './terms.js';
 
 const composed = (plugins: readonly AnyPlugin[], host = momentumHost()) =>
   compose({ host, plugins, batch: 4, side: 2, recipes: [recipe], rng: Rng.create(1) });
@@ -22,6 +25,36 @@ describe('compose', () => {
     expect(() => composed([plugin('a'), plugin('a')])).toThrow(/a is listed twice/);
     const replacing = { replacesHostLoss: true };
     expect(() => composed([plugin('a', replacing), plugin('b', replacing)])).toThrow(/a and b both replace/);
+  });
+
+  it('asks plug-ins in turn whether the terms are what they need, starting from the host’s', () => {
+    const seen: string[] = [];
+    const looks = (name: string, adds: TermOutlines = {}) =>
+      plugin(name, {
+        edit: (terms) => terms,
+        outline: (terms: TermOutlines) => {
+          seen.push(`${name}: ${Object.keys(terms)}`);
+          return { ...terms, ...adds };
+        },
+      });
+    composed([looks('a', { more: { positives: 'several' } }), looks('b')]);
+    composed([{ ...looks('c', { own: { positives: 'one' } }), replacesHostLoss: true }, looks('d')]);
+    composed([plugin('silent', { edit: (terms) => terms }), looks('never asked')]);
+    expect(seen).toEqual(['a: global', 'b: global,more', 'c: ', 'd: own']);
+    const needs = plugin('needs', { outline: (terms: TermOutlines) => ({ x: outlineOf('needs', terms, 'local') }) });
+    expect(() => composed([needs])).toThrow(/\[needs\] there is no loss term called local; there are: global/);
+  });
+
+  it('frees the state of earlier plug-ins where a later one refuses', () => {
+    const holds = plugin('holds', { init: () => tf.tidy(() => ({ kept: tf.variable(tf.zeros([4]), false) })) });
+    const refuses = plugin('refuses', {
+      init: () => {
+        throw new SslError('INCOMPATIBLE', '[refuses] no.');
+      },
+    });
+    const before = tf.memory().numTensors;
+    expect(() => composed([holds, refuses])).toThrow(/refuses/);
+    expect(tf.memory().numTensors).toBe(before);
   });
 
   it('says whose hook failed', () => {

@@ -1,8 +1,9 @@
+import * as tf from '@tensorflow/tfjs-core';
 import { ONE_WORKER, type WorkersInfo } from './collective.js';
 import { SslError } from './errors.js';
 import type { Host } from './host.js';
 import type { HostTensors } from './host-tensor.js';
-import type { HostInfo, Plugin, State, StepInfo } from './plugin.js';
+import type { HostInfo, Plugin, State, StepInfo, TermOutlines } from './plugin.js';
 import type { ViewPlan, ViewRecipe } from './recipe.js';
 import type { Rng } from './rng.js';
 
@@ -56,17 +57,33 @@ export function compose(options: ComposeOptions): Composition {
     (views, p) => (p.views === undefined ? views : inHook(p.name, 'views', host.name, () => p.views!(views))),
     inHook(host.name, 'views', host.name, () => host.views(recipes)),
   );
+  checkTerms(host, plugins, info);
   const pluginStates: Record<string, State> = {};
-  for (const p of plugins) {
-    pluginStates[p.name] = inHook(
-      p.name,
-      'init',
-      host.name,
-      () => p.init?.(info, rng.fork(`plugins/${p.name}/init`)) ?? {},
-    );
+  try {
+    for (const p of plugins) {
+      pluginStates[p.name] = inHook(
+        p.name,
+        'init',
+        host.name,
+        () => p.init?.(info, rng.fork(`plugins/${p.name}/init`)) ?? {},
+      );
+    }
+    const hostState = inHook(host.name, 'init', host.name, () => host.init?.(info, rng.fork('host/init')) ?? {});
+    return { host, plugins, info, plan, hostState, pluginStates };
+  } catch (error) {
+    tf.dispose(Object.values(pluginStates).flatMap((state) => Object.values(state)));
+    throw error;
   }
-  const hostState = inHook(host.name, 'init', host.name, () => host.init?.(info, rng.fork('host/init')) ?? {});
-  return { host, plugins, info, plan, hostState, pluginStates };
+}
+
+/** Asks each plug-in whether the terms that it will find are the ones that it needs. */
+function checkTerms(host: AnyHost, plugins: readonly AnyPlugin[], info: HostInfo): void {
+  const names = plugins.some((p) => p.replacesHostLoss) ? [] : Object.keys(info.negativeRows);
+  let terms: TermOutlines = Object.fromEntries(names.map((name) => [name, { positives: 'one' }]));
+  for (const p of plugins) {
+    if (p.outline !== undefined) terms = inHook(p.name, 'outline', host.name, () => p.outline!(terms));
+    else if (p.edit !== undefined) return;
+  }
 }
 
 /** Labels of all plug-ins at a step, by name. */

@@ -117,6 +117,15 @@ export interface StepIo<S extends State = State> {
   readonly workers: Collective;
 }
 
+/** What is known of a term before the first step. */
+export interface TermOutline {
+  /** `one`: one row of its own for each anchor (`paired`, [n, 1, d]); `several`: more, or rows that anchors share. */
+  readonly positives: 'one' | 'several';
+}
+
+/** The terms at one place in the list of plug-ins, by name. */
+export type TermOutlines = Readonly<Record<string, TermOutline>>;
+
 /**
  * A method. All hooks are optional; each has one combination rule: *chain* = output feeds the next plug-in, in list order;
  * *own* = the result is kept under the plug-in's name and nobody else sees it.
@@ -135,6 +144,12 @@ export interface Plugin<D extends HostTensors = HostTensors, F extends Tensors =
   views?(plan: ViewPlan): ViewPlan;
   /** own: checks that the host fits (`SslError` `INCOMPATIBLE`) and allocates state. */
   init?(host: HostInfo, rng: Rng): S;
+  /**
+   * chain: what `edit` will make of the terms, so that plug-ins that do not go together are refused before the first step. Starts from
+   * the host's terms, or from none where a plug-in replaces the loss. Throws (`SslError` `INCOMPATIBLE`) if a term that it needs is not
+   * there or not as it needs it. Default: the terms stay; after a plug-in with `edit` but without this hook nothing is known and nobody is asked.
+   */
+  outline?(terms: TermOutlines): TermOutlines;
   /** own: label of what it does at this step; a step is recorded once per set of labels. Default `on`. */
   phase?(step: StepInfo, host: HostInfo): string;
   /**

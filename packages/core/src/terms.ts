@@ -1,5 +1,6 @@
 import type { Comparison, Term } from './comparison.js';
 import { SslError } from './errors.js';
+import type { TermOutline, TermOutlines } from './plugin.js';
 
 /**
  * The same terms with every comparison of the named ones passed through `change`; all other terms are returned untouched.
@@ -20,11 +21,22 @@ export function mapComparisons(
 }
 
 /** The term called `name`. @throws SslError `INCOMPATIBLE` that lists the terms there are. */
-export function termOf(owner: string, terms: readonly Term[], name: string): Term {
-  const term = terms.find((t) => t.name === name);
-  if (term !== undefined) return term;
-  const known = terms.map((t) => t.name).join(', ') || 'none';
-  throw new SslError('INCOMPATIBLE', `[${owner}] there is no loss term called ${name}; there are: ${known}.`, {
-    hint: 'Name terms of the host, or of plug-ins that stand earlier in the list.',
-  });
+export const termOf = (owner: string, terms: readonly Term[], name: string): Term =>
+  terms.find((t) => t.name === name) ??
+  noTerm(
+    owner,
+    name,
+    terms.map((t) => t.name),
+  );
+
+/** What is known of the term called `name`, for `outline` hooks. @throws SslError `INCOMPATIBLE` that lists the terms there are. */
+export const outlineOf = (owner: string, terms: TermOutlines, name: string): TermOutline =>
+  terms[name] ?? noTerm(owner, name, Object.keys(terms));
+
+function noTerm(owner: string, name: string, known: readonly string[]): never {
+  throw new SslError(
+    'INCOMPATIBLE',
+    `[${owner}] there is no loss term called ${name}; there are: ${known.join(', ') || 'none'}.`,
+    { hint: 'Name terms of the host, or of plug-ins that stand earlier in the list.' },
+  );
 }

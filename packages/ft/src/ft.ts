@@ -5,6 +5,7 @@ import {
   type HostInfo,
   mapComparisons,
   type OnDevice,
+  outlineOf,
   type Plugin,
   type SharedBlock,
   SslError,
@@ -41,6 +42,13 @@ export function ft(options: FtOptions = {}): Plugin<FtDraws, Tensors, State> {
       checkHost(o, host);
       return {};
     },
+    outline: (terms) => {
+      for (const name of o.terms) {
+        const { positives } = outlineOf('ft', terms, name);
+        if (positives !== 'one' && o.target !== 'neg') throw notOnePositive(`term ${name} has several`);
+      }
+      return terms;
+    },
     phase: (step) => (isOn(o, step) ? 'on' : 'off'),
     draw: (rng, _step, host) => drawFt(o, rng, host),
     edit: (terms, { draws, phase }) =>
@@ -76,11 +84,7 @@ function transform(o: ResolvedFtOptions, c: Comparison, draws: Draws): Compariso
 function movePair(o: ResolvedFtOptions, c: Comparison, lambda: tf.Tensor2D, isUnit: boolean): Comparison {
   const { anchors, positives } = c;
   if (positives.kind !== 'paired' || positives.rows.shape[1] !== 1) {
-    throw new SslError(
-      'INCOMPATIBLE',
-      `[ft] needs one positive row of its own for each anchor, but ${c.from} → ${c.to} has ${describe(positives)}.`,
-      { hint: "Leave that term out of ft's terms, or list ft before the plug-in that widens the positives." },
-    );
+    throw notOnePositive(`${c.from} → ${c.to} has ${describe(positives)}`);
   }
   const [n, d] = anchors.shape;
   requireCoefficients('positiveGranularity', lambda, n, d, `${c.from} → ${c.to}`);
@@ -95,6 +99,11 @@ function movePair(o: ResolvedFtOptions, c: Comparison, lambda: tf.Tensor2D, isUn
     ? { ...c, anchors: anchor, positives: block }
     : { ...c, positives: { ...block, anchors: anchor } };
 }
+
+const notOnePositive = (what: string): SslError =>
+  new SslError('INCOMPATIBLE', `[ft] needs one positive row of its own for each anchor, but ${what}.`, {
+    hint: "Leave that term out of ft's terms, or list ft before the plug-in that widens the positives.",
+  });
 
 const describe = (block: Block): string =>
   block.kind === 'shared' ? `${block.rows.shape[0]} rows shared by all` : `${block.rows.shape[1]} for each`;

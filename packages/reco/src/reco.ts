@@ -19,7 +19,7 @@ import { drawInterpolation, type InterpolationTensors } from './interpolation.js
 import { cosineMetric, relationMetrics } from './metrics.js';
 import { alphaAt, type RecoOptions, type ResolvedRecoOptions, resolveReco } from './options.js';
 import { hostComparison, QUERY_VIEW, WEAK_VIEW } from './structure.js';
-import { encodeMixed, interpolationTerm, relationTerm, teacherView } from './terms.js';
+import { encodeMixed, INTERPOLATION, interpolationTerm, RELATION, relationTerm, teacherView } from './terms.js';
 
 /** Rows of an own queue where the host has no negatives to take the number from. */
 const DEFAULT_BANK = 4096;
@@ -54,6 +54,11 @@ export function reco(options: RecoOptions = {}): Plugin<HostTensors, Tensors, St
       };
       return { ...(needs.bank ? ring('bank') : {}), ...(needs.keys ? ring('keys') : {}) };
     },
+    outline: (terms) => ({
+      ...terms,
+      ...(hasRelation && { [RELATION]: { positives: 'several' } }),
+      ...(hasInterpolation && { [INTERPOLATION]: { positives: 'one' } }),
+    }),
     phase: (step) => (step.epoch > o.startEpoch ? 'on' : 'off'),
     draw: (rng, step, host) =>
       hasInterpolation

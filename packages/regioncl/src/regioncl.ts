@@ -49,6 +49,7 @@ export function regioncl(options: RegionclOptions = {}): Plugin<RegionDraws, Ten
       if (o.regionQueue === 0) return {} as State;
       return { ...createRing({ rows: o.regionQueue, dim: host.dim, rng }) } as unknown as State;
     },
+    outline: (terms) => (o.regionWeight > 0 ? { ...terms, region: { positives: 'one' } } : terms),
     phase: ({ step }) => (o.regionWeight > 0 && step % o.regionEvery === 0 ? 'on' : 'off'),
     draw: (rng, _step, host) => drawRegions(o, rng, host),
     encode: (io) => (io.phase === 'off' ? {} : encodeRegions(o, io)),

@@ -5,6 +5,7 @@ import {
   type HostTensors,
   type OnDevice,
   onlineComparisons,
+  outlineOf,
   type PairedBlock,
   type Plugin,
   type ScoredTerm,
@@ -50,6 +51,11 @@ export function snclr(options: SnclrOptions = {}): Plugin<HostTensors, Tensors, 
       if (count === 0) return {};
       const bank = createBank({ rows: o.bankSize, dim: host.dim, rng });
       return o.positiveness === 'learned' ? { ...bank, ...createMaps(host.dim) } : bank;
+    },
+    outline: (terms) => {
+      if (count === 0) return terms;
+      outlineOf('snclr', terms, o.term);
+      return { ...terms, [o.term]: { positives: 'several' } };
     },
     phase: (step, host) => (count === 0 ? 'off' : isFilling(o, step, host) ? 'filling' : 'on'),
     encode: (io) => (io.phase === 'off' ? {} : encode(o, count, io)),

@@ -40,6 +40,7 @@ export function wmse(options: WmseOptions = {}): Plugin<HostTensors, Tensors, St
       checkSlices(o, host);
       return o.runningStats ? createStats(host) : {};
     },
+    outline: (terms) => ({ ...terms, wmse: { positives: 'one' } }),
     draw: (rng, _step, host) => drawSlices(rng, o, host),
     encode: ({ online, draws }) => {
       const views = Array.from({ length: o.views }, (_, i) => online.view(viewName(i)).pooled);
