@@ -19,6 +19,7 @@ import { openSets } from '../evaluation/open-sets.js';
 import { protocolHelp } from '../evaluation/protocols.js';
 import type { ResultRow } from '../evaluation/result.js';
 import { hashOfFile } from '../evaluation/subject.js';
+import { writeFileAtomic } from '../files.js';
 import { createProgress } from '../progress.js';
 import { list, number } from './pretrain.js';
 
@@ -109,6 +110,7 @@ async function run(location: string, flags: Flags): Promise<void> {
       ...{ encoder, hash, sets, protocols, baselines, runtime: backend.runtime, cache: featureFolder(location, flags) },
       ...{ seed: flags.seed, k: flags.k, temperature: flags.temperature, epochs: flags.epochs },
       supervisedEpochs: flags.supervisedEpochs,
+      keep: file === undefined ? undefined : (name, text) => writeFileAtomic(join(dirname(file), name), text),
       say: output.message,
       status: output.status,
       onRows: (rows) => {

@@ -4,6 +4,8 @@ import type { ImageSource } from '@contrastive/augment/loader';
 /** Images with classes numbered as those of the training images, and a hash that results made from them are kept under. */
 export interface EvaluationImages extends ImageSource {
   readonly fingerprint: string;
+  /** Path of an image in its folder or archive. */
+  nameOf(id: number): string;
 }
 
 /** The images with the given ids, in that order. They share the source's memory. */
@@ -24,5 +26,6 @@ export function subset(source: EvaluationImages, ids: Int32Array): EvaluationIma
           },
     fingerprint: hash.digest('hex'),
     read: (id) => source.read(ids[id]!),
+    nameOf: (id) => source.nameOf(ids[id]!),
   };
 }

@@ -18,6 +18,7 @@ const images = (
   labels: labels === undefined ? undefined : Int32Array.from(labels),
   fingerprint: name,
   read: async () => ({ data: new Uint8Array(3), width: 1, height: 1 }),
+  nameOf: (id) => `${name}/${id}.png`,
 });
 
 /** Features whose first column is the class of row i by `labels`, plus noise. */

@@ -12,6 +12,7 @@ import {
   oneVsRest,
   PROBE_RECIPES,
   plainKnn,
+  SEMI_SUPERVISED,
   scoreClassifier,
   sweepLogistic,
   weightedKnn,
@@ -34,6 +35,8 @@ export interface ProtocolContext {
   readonly temperature?: number | undefined;
   /** Replaces the epochs of probes and fine-tuning: another protocol, whose name says so. */
   readonly epochs?: number | undefined;
+  /** Keeps a text file beside the results; missing where results are only printed. */
+  readonly keep?: ((name: string, text: string) => void) | undefined;
   readonly say: (line: string) => void;
 }
 
@@ -139,7 +142,7 @@ const PROTOCOLS: Readonly<Record<string, Protocol>> = {
   semi: {
     needsLabels: true,
     needsNetwork: true,
-    variants: ['light', 'openSelfSup', 'vissl', 'simclr', 'swav'],
+    variants: Object.keys(SEMI_SUPERVISED),
     about: 'fine-tuning on 1 % and 10 % of the labels, with both baselines; default: light',
     run: semiSupervised,
   },

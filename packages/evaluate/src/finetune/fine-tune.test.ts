@@ -4,7 +4,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import type { ImageBatch } from '../extract/extract.js';
 import { type FineTuneOptions, fineTune, type TrainingBatches } from './fine-tune.js';
-import { FINE_TUNE_RECIPES, LIGHT_GRID, OPEN_SELF_SUP_GRID } from './recipes.js';
+import { SEMI_SUPERVISED } from './recipes.js';
 
 const dense = linear(12, 4);
 /** Images of 2 × 2 pixels, flattened, through one layer. */
@@ -37,7 +37,7 @@ const batches = (make: (epoch: number) => ImageBatch): TrainingBatches => ({
 
 const options: FineTuneOptions = {
   backbone,
-  recipe: { ...FINE_TUNE_RECIPES.light, learningRate: 0.1 },
+  recipe: { ...SEMI_SUPERVISED.light.onePercent, learningRate: 0.1 },
   train: batches((seed) => batch(8, seed)),
   classes: 2,
   runtime: eagerRuntime,
@@ -111,12 +111,5 @@ describe('fineTune', () => {
   it('says so when it diverges', async () => {
     const steep = { ...options.recipe, learningRate: 1e30 };
     await expect(fineTune({ ...options, recipe: steep })).rejects.toMatchObject({ code: 'NOT_FINITE' });
-  });
-});
-
-describe('the grids', () => {
-  it('are the published one and its light form', () => {
-    expect(OPEN_SELF_SUP_GRID).toHaveLength(9);
-    expect(LIGHT_GRID).toContainEqual({ learningRate: 0.001, headFactor: 100 });
   });
 });

@@ -39,47 +39,9 @@ const LIGHTLY: FineTuneRecipe = {
   schedule: cosine,
 };
 
-/** OpenSelfSup's and mmselfsup's schedule, one cell of its grid. */
-const OPEN_SELF_SUP: FineTuneRecipe = {
-  ...LIGHTLY,
-  name: 'semi-supervised, OpenSelfSup',
-  learningRate: 0.01,
-  headFactor: 10,
-  referenceBatch: undefined,
-  epochs: 20,
-  optimizer: momentumSgd(1e-4),
-  schedule: steps([12, 16], 0.2),
-};
-
-/** Settings of full fine-tuning and of few labels (spec "evaluation" section 4). Views are random crops (8 to 100 % of the area) and flips. */
+/** Settings of full fine-tuning (spec "evaluation" 4.1). Views are random crops (8 to 100 % of the area) and flips. */
 export const FINE_TUNE_RECIPES = {
   lightly: LIGHTLY,
-  openSelfSup: OPEN_SELF_SUP,
-  vissl: {
-    ...LIGHTLY,
-    name: 'semi-supervised, VISSL',
-    epochs: 70,
-    optimizer: momentumSgd(0, true),
-    schedule: steps([30], 0.1),
-  },
-  /** 60 epochs of 1 % of the labels; 30 of 10 %. The schedule is not given there: cosine. */
-  simclr: {
-    ...LIGHTLY,
-    name: 'semi-supervised, SimCLR',
-    batchSize: 4096,
-    epochs: 60,
-    optimizer: momentumSgd(0, true),
-  },
-  /** SwAV's rates for 1 %; 10 %: 0.01 with a head factor of 20. */
-  swav: {
-    ...OPEN_SELF_SUP,
-    name: 'semi-supervised, SwAV 1 %',
-    learningRate: 0.02,
-    headFactor: 250,
-    optimizer: momentumSgd(0),
-  },
-  /** The light form (spec "evaluation" section 10): batch 64, one cell of {@link LIGHT_GRID}. */
-  light: { ...OPEN_SELF_SUP, name: 'semi-supervised, light', batchSize: 64 },
   /** The upper bar: the same network trained from scratch on all labels. Our choice: the rates of supervised CIFAR training. */
   supervised: {
     ...LIGHTLY,
@@ -91,11 +53,71 @@ export const FINE_TUNE_RECIPES = {
   },
 } as const satisfies Record<string, FineTuneRecipe>;
 
-/** Published grids report the best cell: {.1, .01, .001} × {1, 10, 100}. */
-export const OPEN_SELF_SUP_GRID = gridOf([0.1, 0.01, 0.001], [1, 10, 100]);
-/** Its light form. */
-export const LIGHT_GRID = gridOf([0.01, 0.001], [10, 100]);
+/** One cell of a grid that a protocol searches. */
+export type FineTuneCell = Pick<FineTuneRecipe, 'learningRate' | 'headFactor'>;
 
-function gridOf(rates: readonly number[], factors: readonly number[]) {
+/** How a network is fine-tuned on few labels. */
+export interface SemiSupervisedProtocol {
+  /** For 1 % of the labels. */
+  readonly onePercent: FineTuneRecipe;
+  /** For 10 %. */
+  readonly tenPercent: FineTuneRecipe;
+  /** Cells that replace the recipe's rates, of which the best is reported; empty: the recipe as it is. */
+  readonly grid: readonly FineTuneCell[];
+}
+
+/** OpenSelfSup's and mmselfsup's schedule, one cell of its grid. */
+const OPEN_SELF_SUP: FineTuneRecipe = {
+  ...LIGHTLY,
+  name: 'semi-supervised, OpenSelfSup',
+  learningRate: 0.01,
+  headFactor: 10,
+  referenceBatch: undefined,
+  epochs: 20,
+  optimizer: momentumSgd(1e-4),
+  schedule: steps([12, 16], 0.2),
+};
+const LIGHT: FineTuneRecipe = { ...OPEN_SELF_SUP, name: 'semi-supervised, light', batchSize: 64 };
+const VISSL: FineTuneRecipe = {
+  ...LIGHTLY,
+  name: 'semi-supervised, VISSL',
+  epochs: 70,
+  optimizer: momentumSgd(0, true),
+  schedule: steps([30], 0.1),
+};
+/** The schedule is not given in the spec: cosine. */
+const SIMCLR: FineTuneRecipe = {
+  ...LIGHTLY,
+  name: 'semi-supervised, SimCLR',
+  batchSize: 4096,
+  epochs: 60,
+  optimizer: momentumSgd(0, true),
+};
+const SWAV: FineTuneRecipe = { ...OPEN_SELF_SUP, name: 'semi-supervised, SwAV', optimizer: momentumSgd(0) };
+
+const same = (recipe: FineTuneRecipe, grid: readonly FineTuneCell[] = []): SemiSupervisedProtocol => ({
+  onePercent: recipe,
+  tenPercent: recipe,
+  grid,
+});
+
+/** Settings of few labels (spec "evaluation" 4.2); views as for {@link FINE_TUNE_RECIPES}. */
+export const SEMI_SUPERVISED = {
+  /** The light form (spec "evaluation" section 10): batch 64, four cells. */
+  light: same(LIGHT, gridOf([0.01, 0.001], [10, 100])),
+  /** Published with the best of its nine cells. */
+  openSelfSup: same(OPEN_SELF_SUP, gridOf([0.1, 0.01, 0.001], [1, 10, 100])),
+  vissl: same(VISSL),
+  /** 60 epochs of 1 %, 30 of 10 %. */
+  simclr: { onePercent: SIMCLR, tenPercent: { ...SIMCLR, epochs: 30 }, grid: [] },
+  /** 1 %: encoder 0.02, head 5; 10 %: encoder 0.01, head 0.2. */
+  swav: {
+    onePercent: { ...SWAV, learningRate: 0.02, headFactor: 250 },
+    tenPercent: { ...SWAV, learningRate: 0.01, headFactor: 20 },
+    grid: [],
+  },
+} as const satisfies Record<string, SemiSupervisedProtocol>;
+
+function gridOf(rates: readonly number[], factors: readonly number[]): FineTuneCell[] {
   return rates.flatMap((learningRate) => factors.map((headFactor) => ({ learningRate, headFactor })));
 }
