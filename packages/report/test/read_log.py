@@ -15,14 +15,15 @@ with open(f"{folder}/projector_config.pbtxt") as file:
 histogram = log.Histograms("scores/global/raw/posHistogram")[-1]
 image = log.Images("views/1")[0]
 print(json.dumps({
-    "scalars": {tag: [[e.step, e.value] for e in log.Scalars(tag)] for tag in ["loss", "learningRate"]},
+    "scalars": {tag: [[e.step, e.value, e.wall_time] for e in log.Scalars(tag)] for tag in ["loss", "learningRate"]},
     "histograms": sorted(log.Tags()["histograms"]),
     "histogram": {
         "step": histogram.step,
+        "time": histogram.wall_time,
         "num": histogram.histogram_value.num,
         "limits": histogram.histogram_value.bucket_limit,
         "counts": histogram.histogram_value.bucket,
     },
-    "image": [image.step, image.width, image.height, image.encoded_image_string.hex()[:16]],
+    "image": [image.step, image.wall_time, image.width, image.height, image.encoded_image_string.hex()[:16]],
     "embedding": [projector.embeddings[0].tensor_name, projector.embeddings[0].tensor_path, list(projector.embeddings[0].sprite.single_image_dim)],
 }))

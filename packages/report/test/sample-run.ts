@@ -14,6 +14,8 @@ export interface SampleOptions {
   readonly hasNegatives?: boolean;
 }
 
+/** When sample runs began; a step takes a quarter of a second. */
+export const START = Date.UTC(2026, 0, 1);
 const BINS = 50;
 const EVERY = 4;
 
@@ -25,7 +27,14 @@ export function sampleLines(from: number, to: number, options: SampleOptions = {
   const records: string[] = [];
   for (let step = from; step <= to; step++) {
     const epoch = Math.ceil((step * epochs) / steps);
-    const line = { step, epoch, time: '2026-01-01T00:00:00Z', learningRate: 0.1, loss: 5 - step / steps, stepMs: 90 };
+    const line = {
+      step,
+      epoch,
+      time: new Date(START + 250 * step).toISOString(),
+      learningRate: 0.1,
+      loss: 5 - step / steps,
+      stepMs: 90,
+    };
     if (step % EVERY !== 1) {
       metrics.push(JSON.stringify({ ...line, imagesPerSecond: 500 }));
       continue;

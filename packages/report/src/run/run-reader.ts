@@ -30,7 +30,8 @@ const ARRAY_POINTS = 128;
 /** Names beyond this are not those of a run's metrics. */
 const MOST_NAMES = 256;
 const MOST_EPOCH_ENDS = 4096;
-const NOT_METRICS: ReadonlySet<string> = new Set(['step', 'epoch', 'time']);
+/** Numbers of a line that say where it stands. */
+export const NOT_METRICS: ReadonlySet<string> = new Set(['step', 'epoch', 'time']);
 
 /**
  * Follows the folder of a run, in progress or ended. It only reads; `refresh` takes in what is new. Memory is bounded whatever the length

@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { encodePng, type Picture } from '../html/png.js';
 import { bytes, double, doubles, type Field, float, int, message } from './protobuf.js';
@@ -38,15 +38,24 @@ export interface Histogram {
   readonly high: number;
 }
 
+const SUFFIX = '.contrastive';
+/** Bytes that are gathered before they are written. */
+const BUFFER = 1 << 18;
+
 /** Writes one `events.out.tfevents` file, as TensorBoard reads it. */
 export class EventFile {
   readonly path: string;
   readonly #file: number;
+  #waiting: Buffer[] = [];
+  #size = 0;
 
-  /** @param folder made if it is missing. @param time of the first event, seconds since 1970. */
+  /** @param folder made if it is missing; earlier files of ours in it are removed, since TensorBoard would show both. @param time of the first event, seconds since 1970. */
   constructor(folder: string, time: number) {
     mkdirSync(folder, { recursive: true });
-    this.path = join(folder, `events.out.tfevents.${Math.floor(time)}.contrastive`);
+    for (const name of readdirSync(folder)) {
+      if (name.startsWith('events.out.tfevents.') && name.endsWith(SUFFIX)) rmSync(join(folder, name));
+    }
+    this.path = join(folder, `events.out.tfevents.${Math.floor(time)}${SUFFIX}`);
     this.#file = openSync(this.path, 'w');
     this.#write([double(1, time), bytes(3, 'brain.Event:2')]);
   }
@@ -66,6 +75,7 @@ export class EventFile {
   }
 
   close(): void {
+    this.#flush();
     closeSync(this.#file);
   }
 
@@ -74,7 +84,17 @@ export class EventFile {
   }
 
   #write(fields: readonly Field[]): void {
-    writeSync(this.#file, tfRecord(Buffer.concat(fields)));
+    const record = tfRecord(Buffer.concat(fields));
+    this.#waiting.push(record);
+    this.#size += record.length;
+    if (this.#size >= BUFFER) this.#flush();
+  }
+
+  #flush(): void {
+    const bytes = Buffer.concat(this.#waiting);
+    for (let done = 0; done < bytes.length; ) done += writeSync(this.#file, bytes, done);
+    this.#waiting = [];
+    this.#size = 0;
   }
 }
 

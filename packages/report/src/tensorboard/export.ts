@@ -1,8 +1,9 @@
-import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Picture } from '../html/png.js';
 import { rangeOf } from '../run/describe.js';
-import type { Run } from '../run/run-reader.js';
+import { JsonlTail } from '../run/jsonl-tail.js';
+import { NOT_METRICS, type Run } from '../run/run-reader.js';
+import type { Json } from '../run/run-state.js';
 import { EventFile } from './event-file.js';
 import { type Embedding, writeProjector } from './projector.js';
 
@@ -13,8 +14,8 @@ export interface TensorBoardExtras {
 }
 
 /**
- * Writes a run as TensorBoard reads it: scalars, histograms of scores, pairs of views as images, and features for the projector. Long
- * runs are thinned as in a report. Times are those of the steps' order only: all events carry the time of the run's last change.
+ * Writes a run as TensorBoard reads it: scalars, histograms of scores, pairs of views as images, and features for the projector. Every
+ * step of the run's files is written, with the time at which it ended. Event files of an earlier export of the run are replaced.
  *
  * @param folder of the log; made if it is missing. @returns path of the event file.
  */
@@ -23,19 +24,23 @@ export function exportTensorBoard(
   folder: string,
   { viewPairs = [], embedding }: TensorBoardExtras = {},
 ): string {
-  const time = timeOf(run);
-  const file = new EventFile(folder, time);
+  const times = timesOf(run);
+  const file = new EventFile(folder, times.values().next().value ?? 0);
+  const last = [...times.values()].at(-1) ?? 0;
   try {
-    for (const [tag, series] of run.metrics) {
-      for (const { step, values } of series.points) file.scalar(tag, step, values[0]!, time);
-    }
-    for (const [tag, series] of run.arrays) {
-      const range = rangeOf(tag);
-      if (range === undefined) continue;
-      const [low, high] = range;
-      for (const { step, values } of series.points) file.histogram(tag, step, { counts: values, low, high }, time);
-    }
-    for (const [i, pair] of viewPairs.entries()) file.image(`views/${i + 1}`, run.step, beside(pair), time);
+    eachLine(run, 'metrics.jsonl', (step, line) => {
+      for (const [tag, value] of Object.entries(line)) {
+        if (typeof value === 'number' && !NOT_METRICS.has(tag)) file.scalar(tag, step, value, times.get(step) ?? last);
+      }
+    });
+    eachLine(run, 'records.jsonl', (step, line) => {
+      for (const [tag, counts] of Object.entries(line)) {
+        const range = rangeOf(tag);
+        if (range === undefined || !Array.isArray(counts)) continue;
+        file.histogram(tag, step, { counts, low: range[0], high: range[1] }, times.get(step) ?? last);
+      }
+    });
+    for (const [i, pair] of viewPairs.entries()) file.image(`views/${i + 1}`, run.step, beside(pair), last);
   } finally {
     file.close();
   }
@@ -43,12 +48,26 @@ export function exportTensorBoard(
   return file.path;
 }
 
-function timeOf(run: Run): number {
-  try {
-    return statSync(join(run.path, 'metrics.jsonl')).mtimeMs / 1000;
-  } catch {
-    return 0; // no metrics, so there are no events either
-  }
+function eachLine(run: Run, name: string, take: (step: number, line: Json) => void): void {
+  // Lines are kept apart from their reading, which forgives what a damaged disk gives: what writing throws must be seen.
+  const lines: Json[] = [];
+  const tail = new JsonlTail(
+    join(run.path, name),
+    (line) => lines.push(line),
+    () => {},
+  );
+  tail.read();
+  for (const line of lines) if (typeof line.step === 'number') take(line.step, line);
+}
+
+/** When each step ended, in seconds since 1970. */
+function timesOf(run: Run): ReadonlyMap<number, number> {
+  const times = new Map<number, number>();
+  eachLine(run, 'metrics.jsonl', (step, { time }) => {
+    const ms = typeof time === 'string' ? Date.parse(time) : Number.NaN;
+    if (!Number.isNaN(ms)) times.set(step, ms / 1000);
+  });
+  return times;
 }
 
 function beside([a, b]: readonly [Picture, Picture]): Picture {
