@@ -25,8 +25,9 @@ export interface ExtractOptions {
 const IN_FLIGHT = 2;
 
 /**
- * Pooled features of images by one compiled forward pass, asynchronously: threads of their own make the images of the next batches
- * meanwhile. The last batch is filled up, so that one program serves. Dispose it.
+ * Pooled features of images by one compiled forward pass, asynchronously: this thread makes the images of the next batches meanwhile. A
+ * thread of their own would cost more than it gains: it takes a core from the library, and its start a tenth of a second. The last batch is
+ * filled up, so that one program serves. Dispose it.
  */
 export class FeatureExtractor {
   readonly #program: Program;
@@ -52,7 +53,7 @@ export class FeatureExtractor {
     const batch = Math.min(this.batch, source.count);
     const view1 = recipe ?? testView(meta);
     const loader = await createLoader({
-      ...{ source, views: { view1 }, side, batch, seed: 0, workers: 1, prefetch: IN_FLIGHT + 1 },
+      ...{ source, views: { view1 }, side, batch, seed: 0, workers: 0, prefetch: IN_FLIGHT + 1 },
       ...{ shuffle: false, dropLast: false },
     });
     const dim = backbone.channels;
