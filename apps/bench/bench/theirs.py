@@ -1,62 +1,20 @@
-"""The peers of compare.ts in PyTorch: one measurement per call, printed as one JSON line.
+"""PyTorch's side of compare.ts, which waits for its turns (serve.py).
 
-usage: theirs.py JSON, with the fields of a case in cases.ts, `variant` (eager, channels_last, compile) and `steps`.
+usage: theirs.py JSON, with the fields of a case in cases.ts, `variant` (eager, channels_last, compile) and `threads`.
 """
 import json
-import os
-import resource
 import sys
-import time
 
 case = json.loads(sys.argv[1])
-import torch  # noqa: E402  after the arguments, so that --help of a broken installation still names the case
+import torch  # noqa: E402  after the arguments, so that a broken installation still names the case
 
-torch.set_num_threads(int(case.get("threads", 2)))
+torch.set_num_threads(case["threads"])
 import torch.nn as nn  # noqa: E402
 import torch.nn.functional as F  # noqa: E402
+from networks import backbone, head  # noqa: E402
+from serve import serve  # noqa: E402
 
 torch.manual_seed(0)
-
-
-class Block(nn.Module):
-    def __init__(self, inputs, width, stride):
-        super().__init__()
-        self.conv1, self.bn1 = nn.Conv2d(inputs, width, 3, stride, 1, bias=False), nn.BatchNorm2d(width)
-        self.conv2, self.bn2 = nn.Conv2d(width, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width)
-        same = stride == 1 and inputs == width
-        self.shortcut = nn.Identity() if same else nn.Sequential(nn.Conv2d(inputs, width, 1, stride, bias=False), nn.BatchNorm2d(width))
-
-    def forward(self, x):
-        y = F.relu(self.bn1(self.conv1(x)))
-        return F.relu(self.bn2(self.conv2(y)) + self.shortcut(x))
-
-
-def backbone():
-    """The encoder, without classifier, and its number of features."""
-    name, image = case["backbone"], case["image"]
-    if name == "resnet18":  # the CIFAR form: 3 x 3 stem, no pool
-        base = max(8, 8 * round(8 * case["width"]))
-        layers, channels = [nn.Conv2d(3, base, 3, 1, 1, bias=False), nn.BatchNorm2d(base), nn.ReLU()], base
-        for stage in range(4):
-            for block in range(2):
-                layers.append(Block(channels, base * 2**stage, 2 if stage > 0 and block == 0 else 1))
-                channels = base * 2**stage
-        return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten()), channels
-    import torchvision
-
-    if name == "resnet50":
-        net = torchvision.models.resnet50()
-        net.fc = nn.Identity()
-        return net, 2048
-    patch = 4 if image == 32 else 16
-    net = torchvision.models.VisionTransformer(image, patch, 12, 3, 192, 768)
-    net.heads = nn.Identity()
-    return net, 192
-
-
-def head(features):
-    hidden = 2048 if case["host"] == "simclr" else features
-    return nn.Sequential(nn.Linear(features, hidden), nn.ReLU(), nn.Linear(hidden, 128))
 
 
 def prepared(net):
@@ -75,8 +33,8 @@ def autocast():
 
 
 def simclr_step():
-    encoder, features = backbone()
-    net = prepared(nn.Sequential(encoder, head(features)))
+    encoder, features = backbone(case)
+    net = prepared(nn.Sequential(encoder, head(case, features)))
     optimizer = torch.optim.SGD(net.parameters(), 0.06, 0.9, weight_decay=5e-4)
     n = case["batch"]
     views = [images(n), images(n)]
@@ -98,8 +56,8 @@ def simclr_step():
 def moco_step():
     import copy
 
-    encoder, features = backbone()
-    query = nn.Sequential(encoder, head(features))
+    encoder, features = backbone(case)
+    query = nn.Sequential(encoder, head(case, features))
     keys = copy.deepcopy(query).requires_grad_(False)
     pairs = list(zip(query.parameters(), keys.parameters()))
     optimizer = torch.optim.SGD(query.parameters(), 0.06, 0.9, weight_decay=5e-4)
@@ -132,7 +90,7 @@ def moco_step():
 
 
 def extract_step():
-    net = prepared(backbone()[0].eval())
+    net = prepared(backbone(case)[0].eval())
     x = images(case["batch"])
 
     def step():
@@ -155,24 +113,22 @@ def knn_step():
     return step
 
 
-def started_ms():
-    """Time since the process started, by the kernel's clock."""
-    with open("/proc/self/stat") as f:
-        ticks = int(f.read().rsplit(")", 1)[1].split()[19])
-    with open("/proc/uptime") as f:
-        return (float(f.read().split()[0]) - ticks / os.sysconf("SC_CLK_TCK")) * 1000
+def gemm_step():
+    n = case["rows"]
+    x, w = torch.randn(n, n), torch.randn(n, n) / n**0.5
+
+    def step():
+        with torch.no_grad(), autocast():
+            y = x
+            for _ in range(4):
+                y = y @ w
+            return y.float().sum().item()
+
+    return step
 
 
-step = {"step": {"simclr": simclr_step, "moco": moco_step}.get(case.get("host")), "extract": extract_step, "knn": knn_step}[case["kind"]]()
-step()
-result = {"startupMs": started_ms() if sys.platform == "linux" else None}
-walls, cpus = [], []
-for _ in range(case["steps"]):
-    start, cpu = time.perf_counter(), time.process_time()
-    step()
-    walls.append((time.perf_counter() - start) * 1000)
-    cpus.append((time.process_time() - cpu) * 1000)
-walls.sort()
-result.update(medianMs=walls[len(walls) // 2], minMs=walls[0], minCpuMs=min(cpus))
-result["peakRssMb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "linux" else 2**20))
-print(json.dumps(result))
+steps = {"extract": extract_step, "knn": knn_step, "gemm": gemm_step}
+if case["kind"] in ("step", "start"):
+    serve({"simclr": simclr_step, "moco": moco_step}[case["host"]]())
+else:
+    serve(steps[case["kind"]]())

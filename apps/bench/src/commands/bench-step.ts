@@ -22,23 +22,29 @@ import {
   normalizationOf,
 } from '../catalogue.js';
 import type { Context } from '../cli.js';
-import { parseConfig } from '../config.js';
+import { parseConfig, type RunConfigInput } from '../config.js';
 import { defaultsFor } from '../defaults.js';
 import { number } from './pretrain.js';
 
-interface Flags {
+/** What is trained. */
+export interface StepFlags {
   readonly host: string;
-  readonly methods: string;
+  /** Names, or names with options. */
+  readonly methods: RunConfigInput['methods'];
   readonly backbone: string;
   readonly width: number;
   readonly batch: number;
   readonly image: number;
   readonly precision: 'f32' | 'bf16';
+  readonly queue?: number;
+}
+
+interface Flags extends Omit<StepFlags, 'methods'> {
+  readonly methods: string;
   readonly mode: 'compiled' | 'eager';
   readonly backend: 'auto' | 'tensorflow' | 'wasm';
   readonly threads?: number;
   readonly steps: number;
-  readonly queue?: number;
   readonly json?: boolean;
 }
 
@@ -89,7 +95,10 @@ async function run(flags: Flags): Promise<void> {
   const backend = await openBackend(flags);
   const { runtime, stats } = watched(backend.runtime);
   const loadMs = performance.now() - started;
-  const { trainer, flops } = createTrainer(flags, runtime);
+  const { trainer, flops } = createTrainer(
+    { ...flags, methods: flags.methods.split(',').filter((name) => name !== '') },
+    runtime,
+  );
   const views = Object.keys(trainer.plan);
   const inputs = {
     images: Object.fromEntries(views.map((v) => [v, noise(v, batch, side)])),
@@ -158,13 +167,14 @@ async function kernelsIn(work: () => Promise<unknown>): Promise<number> {
   return kernels.length;
 }
 
-function createTrainer(flags: Flags, runtime: Runtime) {
+/** A trainer on synthetic images, and the floating-point operations of its step, where the backbone counts them. */
+export function createTrainer(flags: StepFlags, runtime: Runtime) {
   const { batch, image: side } = flags;
   const config = parseConfig(
     {
       ...{ data: 'synthetic', batch, side, epochs: 1, precision: flags.precision },
       host: { name: flags.host, ...(flags.queue === undefined ? {} : { queueSize: flags.queue }) },
-      methods: flags.methods.split(',').filter((name) => name !== ''),
+      methods: flags.methods,
       backbone: flags.backbone.startsWith('vit') ? flags.backbone : { name: flags.backbone, width: flags.width },
     },
     (field) => `--${field}`,
@@ -188,7 +198,8 @@ function createTrainer(flags: Flags, runtime: Runtime) {
   return { trainer, flops: perImage === undefined ? undefined : perImage * batch * passes };
 }
 
-function noise(view: string, batch: number, side: number): HostTensor {
+/** Images of noise, normalised, the same in every run. */
+export function noise(view: string, batch: number, side: number): HostTensor {
   const rng = Rng.create(0).fork(view);
   const data = Float32Array.from({ length: batch * side * side * 3 }, () => rng.normal());
   return hostTensor([batch, side, side, 3], data);
