@@ -2,6 +2,7 @@ import { type OptionIssue, type Runtime, resolveOptions, SslError } from '@contr
 import type * as tf from '@tensorflow/tfjs-core';
 import { type Cluster, serverOf } from './cluster/cluster.js';
 import { bfloat16 } from './graph/passes/bfloat16.js';
+import { makeUpdatesConditional } from './graph/passes/conditional-updates.js';
 import { expandKernelGradients } from './graph/passes/kernel-gradients.js';
 import { fuseMomentum } from './graph/passes/momentum.js';
 import { orderCollectives } from './graph/passes/order-collectives.js';
@@ -32,7 +33,13 @@ export const COMPILED_RUNTIME_DEFAULTS: Readonly<CompiledRuntimeOptions> = {
   cluster: undefined,
 };
 
-const CLEANING: readonly Pass[] = [simplify, shareConstants, fuseRunningStatistics, removeDeadNodes];
+const CLEANING: readonly Pass[] = [
+  simplify,
+  shareConstants,
+  makeUpdatesConditional,
+  fuseRunningStatistics,
+  removeDeadNodes,
+];
 /** Last, since what they make is no longer an assignment of a value that another pass could look at. */
 const IN_PLACE: readonly Pass[] = [waitForGates, fuseMomentum, removeDeadNodes, orderCollectives];
 

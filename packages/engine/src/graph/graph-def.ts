@@ -1,6 +1,7 @@
+import { DT } from '../native/dtype.js';
 import { bytesField, intField, message } from '../native/protobuf.js';
 import { shapeAttr, stringAttr, tensorAttr, typeAttr } from './attr-value.js';
-import { type GraphNode, indexOf, nodeOf, type RecordedStep, type Ref } from './node.js';
+import { type GraphNode, indexOf, nodeOf, type RecordedStep, type Ref, refTo } from './node.js';
 
 /** `GraphDef.versions.producer`: graphs older than this would get operations' former defaults; no library that we load is older. */
 const PRODUCER = 1000;
@@ -45,7 +46,8 @@ export const doneName = (prefix: string): string => `${prefix}done`;
 
 /**
  * The nodes of a step under a prefix, with one node for each output, and the assignments. A variable is assigned after it has
- * been read, and `done` waits for all assignments, so that they happen whatever is fetched.
+ * been read, and `done` waits for all assignments, so that they happen whatever is fetched. An assignment with a condition waits for a
+ * `Switch` on it: what waits for the side that is not taken does not run.
  */
 export function assembleStep(step: RecordedStep, prefix: string): GraphNode[] {
   const rename = (ref: Ref): Ref => (ref.startsWith('^') ? `^${prefix}${ref.slice(1)}` : prefix + ref);
@@ -60,14 +62,28 @@ export function assembleStep(step: RecordedStep, prefix: string): GraphNode[] {
     const { dtype } = specs.get(nodeOf(ref))![indexOf(ref)]!;
     nodes.push(plain(outputName(prefix, i), 'Identity', [rename(ref)], [['T', typeAttr(dtype)]]));
   });
+  const gates = new Map<Ref, Ref>(); // of each condition: what runs only if it is true
+  const gateOf = (handle: Ref): Ref[] => {
+    const condition = step.conditions?.get(handle);
+    if (condition === undefined) return [];
+    const known = gates.get(condition);
+    if (known !== undefined) return [known];
+    const name = `${prefix}if${gates.size}`;
+    const type = ['T', typeAttr(DT.bool)] as const;
+    nodes.push(plain(name, 'Switch', [rename(condition), rename(condition)], [type]));
+    nodes.push(plain(`${name}/true`, 'Identity', [refTo(name, 1)], [type]));
+    gates.set(condition, `^${name}/true`);
+    return [`^${name}/true`];
+  };
   const readsOf = (handle: Ref) =>
     reads.filter((read) => read.inputs[0] === handle).map((read) => `^${prefix}${read.name}`);
+  const waitsOf = (handles: readonly Ref[]) => [...new Set(handles.flatMap((h) => [...readsOf(h), ...gateOf(h)]))];
   const assigned = [...step.assigns].map(([handle, value], i) => {
     const { dtype } = specs.get(nodeOf(value))![indexOf(value)]!;
     const node = plain(
       `${prefix}assign${i}`,
       'AssignVariableOp',
-      [rename(handle), rename(value), ...readsOf(handle)],
+      [rename(handle), rename(value), ...waitsOf([handle])],
       [['dtype', typeAttr(dtype)]],
     );
     nodes.push(node);
@@ -75,7 +91,7 @@ export function assembleStep(step: RecordedStep, prefix: string): GraphNode[] {
   });
   const updated = (step.updates ?? []).map(({ node, handles }) => {
     const name = prefix + node.name;
-    nodes.push({ ...node, name, inputs: [...node.inputs.map(rename), ...handles.flatMap(readsOf)] });
+    nodes.push({ ...node, name, inputs: [...node.inputs.map(rename), ...waitsOf(handles)] });
     return `^${name}`;
   });
   nodes.push(plain(doneName(prefix), 'NoOp', [...assigned, ...updated], []));

@@ -24,6 +24,15 @@ export class GraphIndex {
     return node !== undefined && indexOf(ref) === 0 && ops.includes(node.op) ? node : undefined;
   }
 
+  shapeOf(ref: Ref): readonly number[] {
+    return this.#nodes.get(nodeOf(ref))!.outputs[indexOf(ref)]!.shape;
+  }
+
+  /** Whether this is the value that a variable has before the step. */
+  reads(ref: Ref, handle: Ref): boolean {
+    return this.producer(ref, 'ReadVariableOp')?.inputs[0] === handle;
+  }
+
   /** The value of a float32 scalar constant. */
   scalar(ref: Ref): number | undefined {
     const constant = this.producer(ref, 'Const')?.constant;

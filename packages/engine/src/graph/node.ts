@@ -37,6 +37,8 @@ export interface RecordedStep {
   readonly assigns: ReadonlyMap<Ref, Ref>;
   /** Operations that change variables in place; they run after every read of those variables. Default none. */
   readonly updates?: readonly Update[];
+  /** Variables that change only if a boolean scalar is true: that scalar, by the variable's handle node. Default none. */
+  readonly conditions?: ReadonlyMap<Ref, Ref>;
 }
 
 /** An operation that changes variables in place, and the handles of those. */
@@ -68,6 +70,13 @@ export function rewire(step: RecordedStep, nodes: readonly GraphNode[], rename: 
     node: { ...node, inputs: node.inputs.map(rename) },
     handles,
   }));
-  const renamed = { ...step, nodes, outputs: values(step.outputs), assigns: values(step.assigns) };
-  return updates === undefined ? renamed : { ...renamed, updates };
+  const conditions = step.conditions && values(step.conditions);
+  return {
+    ...step,
+    nodes,
+    outputs: values(step.outputs),
+    assigns: values(step.assigns),
+    ...(updates && { updates }),
+    ...(conditions && { conditions }),
+  };
 }

@@ -93,7 +93,8 @@ class Lowering {
       if (rule === undefined) this.#nodes.push({ ...node, inputs: node.inputs.map((ref) => this.#inFloat32(ref)) });
       else this.#lower(node, rule);
     }
-    const refs = [...this.step.outputs.values(), ...this.step.assigns.values()];
+    const { outputs, assigns, conditions } = this.step;
+    const refs = [...outputs.values(), ...assigns.values(), ...(conditions?.values() ?? [])];
     const wide = new Map(refs.map((ref) => [ref, this.#inFloat32(ref)]));
     return rewire(this.step, this.#nodes, (ref) => wide.get(ref)!);
   }

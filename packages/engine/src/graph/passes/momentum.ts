@@ -1,7 +1,7 @@
 import { DT } from '../../native/dtype.js';
 import { boolAttr, typeAttr } from '../attr-value.js';
 import { ADD, bothWays, GraphIndex } from '../graph-index.js';
-import { type GraphNode, nodeOf, type RecordedStep, type Ref, type Update } from '../node.js';
+import type { GraphNode, RecordedStep, Ref, Update } from '../node.js';
 
 /** v ← momentum × v + gradient;  p ← p − rate × v, or with Nesterov p ← p − rate × (gradient + momentum × v). */
 interface MomentumUpdate {
@@ -43,7 +43,6 @@ function inPlace(update: MomentumUpdate, i: number): Update {
 function findUpdates(step: RecordedStep): MomentumUpdate[] {
   const index = new GraphIndex(step);
   const velocities = new Map([...step.assigns].map(([handle, value]) => [value, handle]));
-  const reads = (ref: Ref, handle: Ref) => index.producer(ref, 'ReadVariableOp')?.inputs[0] === handle;
 
   /** The terms of v ← momentum × v + gradient. */
   const velocityOf = (next: Ref) => {
@@ -51,7 +50,7 @@ function findUpdates(step: RecordedStep): MomentumUpdate[] {
     const sum = index.producer(next, ...ADD);
     for (const [a, gradient] of handle === undefined || sum === undefined ? [] : bothWays(sum)) {
       const old = index.scaled(a);
-      if (old !== undefined && reads(old.tensor, handle!)) {
+      if (old !== undefined && index.reads(old.tensor, handle!)) {
         return { velocity: handle!, gradient, momentum: old.constant, factor: old.factor };
       }
     }
@@ -76,15 +75,15 @@ function findUpdates(step: RecordedStep): MomentumUpdate[] {
   const find = ([parameter, next]: readonly [Ref, Ref]): MomentumUpdate | undefined => {
     const move = index.producer(next, 'Sub');
     const [old, step] = move?.inputs ?? [];
-    if (old === undefined || index.uses(next) !== 1 || !reads(old, parameter)) return undefined;
+    if (old === undefined || index.uses(next) !== 1 || !index.reads(old, parameter)) return undefined;
     const product = index.producer(step!, 'Mul');
     for (const [direction, rate] of product === undefined || index.uses(step!) !== 1 ? [] : bothWays(product)) {
       const found = isScalar(rate) ? directionOf(direction) : undefined;
-      if (found !== undefined && found.velocity !== parameter) return { parameter, rate, ...found };
+      if (found !== undefined && isAlike(parameter, found.velocity)) return { parameter, rate, ...found };
     }
     return undefined;
   };
-  const shapes = new Map(step.nodes.map((node) => [node.name, node.outputs[0]?.shape]));
-  const isScalar = (ref: Ref) => shapes.get(nodeOf(ref))?.length === 0;
+  const isAlike = (a: Ref, b: Ref) => a !== b && step.conditions?.get(a) === step.conditions?.get(b);
+  const isScalar = (ref: Ref) => index.shapeOf(ref).length === 0;
   return [...step.assigns].flatMap((entry) => find(entry) ?? []);
 }
