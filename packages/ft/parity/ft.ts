@@ -19,12 +19,14 @@ import * as tf from '@tensorflow/tfjs-core';
 import { type FtDraws, type FtOptions, ft, scoreRecorder, summarizeScores } from '../src/index.js';
 
 type Rows = readonly (readonly number[])[];
+/** One, one per dimension or row, or one per element. */
+type Coefficient = number | readonly number[] | Rows;
 interface Inputs {
   readonly q: Rows;
   readonly k: Rows;
   readonly queue: Rows;
-  readonly lambdaPos?: number | Rows;
-  readonly lambdaNeg?: number | Rows;
+  readonly lambdaPos?: Coefficient;
+  readonly lambdaNeg?: Coefficient;
   readonly sigma?: readonly number[];
 }
 interface Params {
@@ -33,10 +35,18 @@ interface Params {
   readonly postNorm?: 'off' | 'pos' | 'neg' | 'all';
   readonly transform: boolean;
   readonly pointerBefore?: number;
+  readonly negMode?: 'replace' | 'append';
+  readonly negScoredWith?: string;
+  readonly detachKhat?: boolean;
 }
 
 const matrix = (rows: Rows): HostTensor => hostTensor<tf.Rank.R2>([rows.length, rows[0]!.length], rows.flat());
-const coefficient = (given: number | Rows = 1): HostTensor => matrix(typeof given === 'number' ? [[given]] : given);
+const coefficient = (given: Coefficient = 1, dim: number): HostTensor => {
+  if (typeof given === 'number') return matrix([[given]]);
+  if (typeof given[0] !== 'number') return matrix(given as Rows);
+  const values = given as readonly number[];
+  return matrix(values.length === dim ? [values] : values.map((v) => [v]));
+};
 
 /** One MoCo step from given embeddings: the host's term, FT's `edit`, the scorer, the recorder and the queue. */
 const mocoStep: ParityAdapter = async (fixture, { run }) => {
@@ -61,8 +71,8 @@ function drawsOf({ lambdaPos, lambdaNeg, sigma, queue }: Inputs) {
   const m = queue.length;
   const order = sigma ?? Array.from({ length: m }, (_, i) => i);
   const draws: HostTensors = {
-    lambdaEx: coefficient(lambdaPos),
-    [`lambdaIn/${m}`]: coefficient(lambdaNeg),
+    lambdaEx: coefficient(lambdaPos, queue[0]!.length),
+    [`lambdaIn/${m}`]: coefficient(lambdaNeg, queue[0]!.length),
     [`order/${m}`]: hostInts(order),
     [`inverse/${m}`]: hostInts(order.map((_, i) => order.indexOf(i))),
   };
@@ -86,7 +96,13 @@ function score(p: Params, q: tf.Tensor2D, k: tf.Tensor2D, ring: Ring, draws: OnD
     objective: softmax,
   };
   const hostTerms: readonly Term[] = [{ name: 'global', weight: 1, comparisons: [host] }];
-  const options: FtOptions = p.target === 'none' ? {} : { target: p.target, postNorm: p.postNorm ?? 'off' };
+  const options: FtOptions = {
+    ...(p.target !== 'none' && { target: p.target }),
+    postNorm: p.postNorm ?? 'off',
+    negativeMode: p.negMode ?? 'replace',
+    negativesScoredWith: p.negScoredWith === 'q' ? 'original' : 'moved',
+    detachPositive: p.detachKhat ?? false,
+  };
   const io = { hostTerms, draws, features: {}, phase: p.transform ? 'on' : 'off' } as unknown as StepIo & {
     draws: OnDevice<FtDraws>;
     features: Tensors;
@@ -99,9 +115,9 @@ function score(p: Params, q: tf.Tensor2D, k: tf.Tensor2D, ring: Ring, draws: OnD
     lossPerSample: losses,
     logits: tf.div(tf.concat([scores!.positives, ...scores!.negatives], 1), p.temperature),
     scoreRows: recorded['global/transformed/rows']!,
-    qHat: comparison.anchors,
+    qHat: comparison.positives.anchors ?? comparison.anchors,
     kHat: tf.squeeze(comparison.positives.rows, [1]),
-    queueHat: comparison.negatives[0]!.rows,
+    queueHat: comparison.negatives[comparison.negatives.length - 1]!.rows,
   };
 }
 

@@ -11,7 +11,6 @@ import {
 } from '@contrastive/core';
 import type { ParityAdapter, ParityKinds } from '@contrastive/testing';
 import * as tf from '@tensorflow/tfjs-core';
-import type { RegionclOptions } from '../src/index.js';
 import { branchOf, type Heads } from '../test/regions.js';
 
 import {
@@ -23,6 +22,8 @@ import {
   gradientsBelow,
   type Nested,
   onePositive,
+  optionsOf,
+  type RegionParams,
   shapeOf,
   withRegions,
 } from './inputs.js';
@@ -41,12 +42,10 @@ const mocoLoss: ParityAdapter = async (fixture, { run }) => {
     projector: Record<string, Nested>;
     queue: Nested;
   };
-  const params = fixture.params as {
+  const params = fixture.params as RegionParams & {
     temperature: number;
     box: Box;
     permutation: number[];
-    intraNegative?: boolean;
-    regionWeight?: number;
     pointerBefore?: number;
   };
   const grid = shapeOf(maps.featureQuery!)[1]!;
@@ -56,7 +55,7 @@ const mocoLoss: ParityAdapter = async (fixture, { run }) => {
     rows: tf.variable(tf.tensor2d(queue as number[][]), false),
     pointer: tf.variable(tf.scalar(params.pointerBefore ?? 0, 'int32'), false),
   };
-  const options = { intraNegative: params.intraNegative, regionWeight: params.regionWeight } as RegionclOptions;
+  const options = optionsOf(params);
   const forward = (on: Tensors) => {
     const heads = mlp(below('projector/', on));
     const map = (name: string) => on[name] as tf.Tensor4D;
@@ -78,8 +77,8 @@ const mocoLoss: ParityAdapter = async (fixture, { run }) => {
     const { total, scored } = scoreTerms(terms);
     const [instance, region] = scored;
     const [canvas, paste] = region!.comparisons;
-    const logits = ({ scores }: NonNullable<typeof canvas>) =>
-      tf.div(tf.concat([scores!.positives, ...scores!.negatives], 1), params.temperature);
+    const logits = ({ scores, comparison }: NonNullable<typeof canvas>) =>
+      tf.div(tf.concat([scores!.positives, ...scores!.negatives], 1), comparison.temperature);
     return {
       keys,
       outputs: {
@@ -147,11 +146,9 @@ const denseLoss: ParityAdapter = async (fixture, { run }) => {
   const { heads, queue, queueDense, ...maps } = fixture.inputs as Record<string, Nested> & {
     heads: Record<string, Nested>;
   };
-  const params = fixture.params as {
+  const params = fixture.params as RegionParams & {
     temperature: number;
     lambda: number;
-    regionWeight?: number;
-    intraNegative?: boolean;
     box: Box;
     permutation: number[];
   };
@@ -185,8 +182,7 @@ const denseLoss: ParityAdapter = async (fixture, { run }) => {
       ...{ ...common, anchors: flat(cells('featureQuery')), positives: onePositive(stopGradient(flat(matched))) },
       negatives: [{ kind: 'shared', rows: on.queueDense as tf.Tensor2D }],
     };
-    const options = { intraNegative: params.intraNegative, regionWeight: params.regionWeight } as RegionclOptions;
-    const { terms } = withRegions(options, { online, target, comparisons: [host], draws: on, side: grid });
+    const { terms } = withRegions(optionsOf(params), { online, target, comparisons: [host], draws: on, side: grid });
     const weighted: readonly Term[] = [
       { ...terms[0]!, weight: 1 - params.lambda },
       { name: 'dense', weight: params.lambda, comparisons: [dense] },

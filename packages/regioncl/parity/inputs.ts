@@ -56,6 +56,28 @@ export const drawsFor = (
   ),
 });
 
+/** Parameters that references of any form may state; all of them have defaults. */
+export interface RegionParams {
+  readonly regionWeight?: number;
+  readonly canvasWeight?: number;
+  readonly pasteWeight?: number;
+  readonly intraNegative?: boolean;
+  readonly intraStopGrad?: boolean;
+  readonly queueNegatives?: boolean;
+  readonly tauRegion?: number;
+  readonly maskedFixedPoints?: boolean;
+}
+
+/** Options of the plug-in. The released code has no mask: an image that is its own partner is its own negative there. */
+export function optionsOf(p: RegionParams): RegionclOptions {
+  const given = {
+    ...{ regionWeight: p.regionWeight, canvasWeight: p.canvasWeight, pasteWeight: p.pasteWeight },
+    ...{ intraNegative: p.intraNegative, intraStopGradient: p.intraStopGrad, hostNegatives: p.queueNegatives },
+    ...{ temperature: p.tauRegion, maskFixedPoints: p.maskedFixedPoints ?? false },
+  };
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+}
+
 /** Terms after RegionCL, and the features that it encoded. */
 export function withRegions(
   options: RegionclOptions,

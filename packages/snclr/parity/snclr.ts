@@ -23,6 +23,27 @@ interface Params {
   readonly pointerBefore?: number;
   readonly lossForm?: 'code' | 'inLog';
   readonly positivenessGrad?: boolean;
+  readonly positivenessTau?: number;
+  readonly weighting?: SnclrOptions['weighting'];
+  readonly ownWeight?: number;
+  readonly normaliseTargets?: boolean;
+  readonly queryForNN?: 'key' | 'online';
+  readonly enqueue?: SnclrOptions['enqueue'];
+  readonly dedupeNegatives?: boolean;
+  readonly neighboursAsNegatives?: boolean;
+  readonly symmetric?: boolean;
+}
+
+/** Options of the plug-in, from the reference's names for them. */
+function optionsOf(p: Params, bankSize: number): SnclrOptions {
+  const given = {
+    ...{ threshold: p.threshold, lossForm: p.lossForm, positivenessGradient: p.positivenessGrad },
+    ...{ positivenessTemperature: p.positivenessTau, weighting: p.weighting, ownWeight: p.ownWeight },
+    ...{ normaliseTargets: p.normaliseTargets, query: p.queryForNN, enqueue: p.enqueue, symmetric: p.symmetric },
+    ...{ dedupeNegatives: p.dedupeNegatives, neighboursAsNegatives: p.neighboursAsNegatives },
+  };
+  const stated = Object.entries(given).filter(([, value]) => value !== undefined);
+  return { neighbours: p.K, bankSize, ...Object.fromEntries(stated) };
 }
 
 const LETTERS = ['y1', 'y2', 'z1', 'z2', 'k1', 'k2'] as const;
@@ -32,12 +53,10 @@ const onHost = (rows: Matrix): HostTensor => hostTensor<tf.Rank.R2>([rows.length
 const snclrStep: ParityAdapter = async (fixture, { run }) => {
   const { bank, ...rows } = fixture.inputs as Record<(typeof LETTERS)[number] | 'bank', Matrix>;
   const params = fixture.params as Params;
-  const { threshold = false, lossForm = 'code', positivenessGrad = true } = params;
+  const { lossForm = 'code', positivenessGrad = true, weighting = 'positiveness' } = params;
+  const areWeightsTrained = positivenessGrad && weighting === 'positiveness';
   const state = bankOf(tf.tensor2d(bank as number[][]), { pointer: params.pointerBefore ?? 0 });
-  const plugin = snclr({
-    ...{ neighbours: params.K, bankSize: bank.length, threshold, lossForm },
-    positivenessGradient: positivenessGrad,
-  } satisfies SnclrOptions);
+  const plugin = snclr(optionsOf(params, bank.length));
   // The reference of the paper's form leaves the factor 2τ out.
   const host = { state, temperature: params.temperature, ...(lossForm === 'inLog' && { share: 1 }) };
   const forward = (on: Tensors) => {
@@ -49,16 +68,18 @@ const snclrStep: ParityAdapter = async (fixture, { run }) => {
   const outputs = await run(
     (on) => {
       const { io, total, scored } = forward(on);
-      const trained = LETTERS.filter((name) => name[0] === 'z' || (name[0] === 'y' && positivenessGrad));
+      const trained = LETTERS.filter((name) => name[0] === 'z' || (name[0] === 'y' && areWeightsTrained));
       const gradients = tf.grads(
         (...xs: tf.Tensor[]) =>
           forward({ ...on, ...Object.fromEntries(trained.map((name, i) => [name, xs[i]!])) }).total,
       )(trained.map((name) => on[name]!));
-      plugin.commit!(io);
+      // Without neighbours the plug-in keeps no bank; the reference still writes its own.
+      if (params.K > 0) plugin.commit!(io);
+      else storeKeys(bankIn(state), on.k2 as tf.Tensor2D, io.ids, io.labels);
       return {
         loss: total,
-        ...directionOutputs(scored, 0, io.features['places/view1']!),
-        ...directionOutputs(scored, 1, io.features['places/view2']!),
+        ...Object.assign({}, ...scored.comparisons.map((_, i) => directionOutputs(scored, i, io.features))),
+        ...(!areWeightsTrained && { gradY1: tf.zerosLike(on.y1!), gradY2: tf.zerosLike(on.y2!) }),
         ...Object.fromEntries(trained.map((name, i) => [`grad${name.toUpperCase()}`, gradients[i]!])),
       };
     },
@@ -68,19 +89,24 @@ const snclrStep: ParityAdapter = async (fixture, { run }) => {
   return { ...outputs, bankAfter: state['bank/keys'], pointerAfter: state['bank/keys/pointer'] };
 };
 
-function directionOutputs(scored: ScoredTerm, index: number, places: tf.Tensor): Tensors {
+function directionOutputs(scored: ScoredTerm, index: number, features: Tensors): Tensors {
   const { comparison, losses, scores } = scored.comparisons[index]!;
-  const [n, count] = places.shape as [number, number];
+  const n = comparison.anchors.shape[0];
+  const places = features[`places/${comparison.from}`];
   const [keys, neighbours] = scores!.negatives;
-  // Column j (K + 1) + t: own key of image j, then its neighbours.
-  const columns = tf.concat([tf.reshape(keys!, [n, n, 1]), tf.reshape(neighbours!, [n, n, count])], 2);
   const name = index + 1;
+  const common = { [`dir${name}`]: tf.mul(tf.mean(losses), comparison.share), [`rowLoss${name}`]: losses };
+  if (places === undefined || neighbours === undefined) {
+    return { ...common, [`logits${name}`]: tf.div(keys!, comparison.temperature) };
+  }
+  const count = places.shape[1]!;
+  // Column j (K + 1) + t: own key of image j, then its neighbours.
+  const columns = tf.concat([tf.reshape(keys!, [n, n, 1]), tf.reshape(neighbours, [n, n, count])], 2);
   return {
-    [`dir${name}`]: tf.mul(tf.mean(losses), comparison.share),
+    ...common,
     [`neighbours${name}`]: places,
     [`weights${name}`]: tf.slice(comparison.positives.weights!, [0, 1], [-1, count]),
     [`logits${name}`]: tf.div(tf.reshape(columns, [n, n * (count + 1)]), comparison.temperature),
-    [`rowLoss${name}`]: losses,
   };
 }
 
