@@ -8,7 +8,7 @@ import type { RunConfig } from './config.js';
 import { defaultsFor } from './defaults.js';
 import { disposeEncoder, type LoadedEncoder, loadEncoder } from './encoder-file.js';
 import { FeatureExtractor } from './evaluation/feature-extractor.js';
-import { type EvaluationImages, subset } from './evaluation/image-subset.js';
+import { type EvaluationImages, evenly, subset } from './evaluation/image-subset.js';
 import { testResize } from './evaluation/test-view.js';
 import { type DataOutput, openData } from './image-data.js';
 
@@ -107,13 +107,8 @@ function picturesIn(data: ArrayLike<number>, { side, mean, std }: Scale): Pictur
 }
 
 /** Every n-th image, so that classes keep their shares whatever the order. */
-function sampleOf(images: ImageSet, most: number): EvaluationImages {
-  const count = Math.min(most, images.count);
-  return subset(
-    images,
-    Int32Array.from({ length: count }, (_, i) => Math.floor((i * images.count) / count)),
-  );
-}
+const sampleOf = (images: ImageSet, most: number): EvaluationImages =>
+  subset(images, evenly(Math.min(most, images.count), images.count));
 
 async function lookAt(
   encoder: LoadedEncoder,

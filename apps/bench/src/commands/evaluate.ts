@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { nearest, SslError } from '@contrastive/core';
 import { defaultCacheFolder } from '@contrastive/data';
@@ -7,6 +7,7 @@ import { openBackend } from '../backend.js';
 import { normalizationOf } from '../catalogue.js';
 import type { Context } from '../cli.js';
 import { disposeEncoder, type EncoderMeta, loadEncoder } from '../encoder-file.js';
+import { embeddingPictures } from '../evaluation/embedding-pictures.js';
 import {
   BASELINES,
   type Baseline,
@@ -15,11 +16,12 @@ import {
   evaluateEncoder,
 } from '../evaluation/evaluate-encoder.js';
 import { addEvaluation, type Evaluation, evaluationTable } from '../evaluation/evaluation-file.js';
+import { FeatureCache } from '../evaluation/feature-cache.js';
 import { openSets } from '../evaluation/open-sets.js';
 import { protocolHelp } from '../evaluation/protocols.js';
 import type { ResultRow } from '../evaluation/result.js';
 import { hashOfFile } from '../evaluation/subject.js';
-import { writeFileAtomic } from '../files.js';
+import { ioError, writeFileAtomic } from '../files.js';
 import { createProgress } from '../progress.js';
 import { list, number } from './pretrain.js';
 
@@ -37,6 +39,7 @@ interface Flags {
   readonly testImages?: number;
   readonly seed: number;
   readonly out?: string;
+  readonly pictures?: string;
   readonly featureCache: string | boolean;
   readonly maxUnreadable: number;
   readonly backend: 'auto' | 'tensorflow' | 'wasm';
@@ -71,6 +74,7 @@ export function evaluateCommand(_context: Context): Command {
     .option('--seed <n>', 'of probes, draws and baselines', number, 0)
     .option('--max-unreadable <share>', 'share of unreadable images that is tolerated', number, 0.01)
     .option('--out <file>', 'JSON file that the results are added to; default: evaluation.json in the run folder')
+    .option('--pictures <dir>', 'folder for UMAP and t-SNE of at most 1000 images beside the untrained network, as SVG')
     .addOption(new Option('--backend <b>', 'tensor library').choices(['auto', 'tensorflow', 'wasm']).default('auto'))
     .option('--threads <n>', 'threads of the tensor library', number)
     .option('--backbone <name>', 'encoder of a file that does not say it itself')
@@ -117,6 +121,12 @@ async function run(location: string, flags: Flags): Promise<void> {
         if (file !== undefined) addEvaluation(file, describe(rows));
       },
     });
+    if (flags.pictures !== undefined) {
+      const cache = new FeatureCache(featureFolder(location, flags), output.message);
+      const { runtime } = backend;
+      const drawn = { encoder, hash, sets, runtime, cache, seed: flags.seed, status: output.status };
+      writePictures(flags.pictures, await embeddingPictures(drawn), output.message);
+    }
     output.end();
     const evaluation = describe(results);
     console.log(flags.json ? JSON.stringify(evaluation) : evaluationTable(evaluation));
@@ -126,6 +136,20 @@ async function run(location: string, flags: Flags): Promise<void> {
     await sets.close();
     disposeEncoder(encoder);
   }
+}
+
+function writePictures(folder: string, files: Readonly<Record<string, string>>, say: (line: string) => void): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    throw ioError('Making the folder', folder, error);
+  }
+  for (const [name, svg] of Object.entries(files)) writeFileAtomic(join(folder, name), svg);
+  say(
+    `Pictures: ${Object.keys(files)
+      .map((name) => join(folder, name))
+      .join(', ')}`,
+  );
 }
 
 /** What the flags say of an encoder whose file says nothing. */

@@ -29,3 +29,7 @@ export function subset(source: EvaluationImages, ids: Int32Array): EvaluationIma
     nameOf: (id) => source.nameOf(ids[id]!),
   };
 }
+
+/** `count` ids of `of`, evenly spread: classes keep their shares whatever the order. */
+export const evenly = (count: number, of: number): Int32Array =>
+  Int32Array.from({ length: count }, (_, i) => Math.floor((i * of) / count));

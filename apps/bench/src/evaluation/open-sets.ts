@@ -2,7 +2,7 @@ import { SslError } from '@contrastive/core';
 import type { ImageSet } from '@contrastive/data';
 import { otherRows, stratifiedSample } from '@contrastive/evaluate';
 import { type DataOptions, type DataOutput, openData } from '../image-data.js';
-import { type EvaluationImages, subset } from './image-subset.js';
+import { type EvaluationImages, evenly, subset } from './image-subset.js';
 
 /** The images of an evaluation. */
 export interface EvaluationSets {
@@ -126,9 +126,7 @@ function limited(
 ): EvaluationImages {
   if (count === undefined || count >= images.count) return images;
   const rows =
-    images.labels === undefined
-      ? Int32Array.from({ length: count }, (_, i) => Math.floor((i * images.count) / count))
-      : stratifiedSample(images.labels, count / images.count);
+    images.labels === undefined ? evenly(count, images.count) : stratifiedSample(images.labels, count / images.count);
   notes.push(`${rows.length} of ${images.count} ${which} images are used.`);
   return subset(images, rows);
 }

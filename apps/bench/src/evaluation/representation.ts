@@ -1,6 +1,6 @@
 import { recipes } from '@contrastive/augment';
 import { alignment, lidar, neighbourQuality, representationMetrics } from '@contrastive/evaluate';
-import { subset } from './image-subset.js';
+import { evenly, subset } from './image-subset.js';
 import type { ProtocolContext } from './protocols.js';
 import { type Measured, numberRow } from './result.js';
 
@@ -11,7 +11,7 @@ const LIDAR = { images: 100, views: 10 };
 /** All measures of spec "evaluation" section 8 on the test images (the training images, if there are none). */
 export async function representation({ subject, sets }: ProtocolContext): Promise<Measured[]> {
   const all = sets.test ?? sets.train;
-  const images = all.count > MOST_IMAGES ? subset(all, spread(MOST_IMAGES, all.count)) : all;
+  const images = all.count > MOST_IMAGES ? subset(all, evenly(MOST_IMAGES, all.count)) : all;
   const features = await subject.features(images);
   const m = await representationMetrics(features);
   const n = features.rows;
@@ -54,7 +54,7 @@ async function ofViews(
   const rows = [numberRow('two augmented views', 'alignment', alignment(first, second), first.rows, note)];
   const used = Math.min(LIDAR.images, images.count);
   if (used < 2) return rows;
-  const chosen = subset(images, spread(used, images.count));
+  const chosen = subset(images, evenly(used, images.count));
   const { dim } = first;
   const stacked = new Float32Array(used * LIDAR.views * dim);
   for (let view = 0; view < LIDAR.views; view++) {
@@ -65,6 +65,3 @@ async function ofViews(
   rows.push(numberRow(`${used} images × ${LIDAR.views} views`, 'LiDAR', value, used, note));
   return rows;
 }
-
-const spread = (count: number, of: number): Int32Array =>
-  Int32Array.from({ length: count }, (_, i) => Math.floor((i * of) / count));
