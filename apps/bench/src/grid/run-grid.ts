@@ -93,7 +93,7 @@ const writeRecord = (out: string, record: CellRecord) =>
   writeFileAtomic(recordPath(out, record.cell), `${JSON.stringify(record, null, 2)}\n`);
 
 async function runCell(
-  { grid, out, output, signal }: GridOptions,
+  { grid, out, output, signal, now = Date.now }: GridOptions,
   cell: Cell,
   label: string,
   millisecondsLeft: number,
@@ -101,13 +101,16 @@ async function runCell(
   const run = join(out, 'runs', cell.id);
   const { minutesPerRun, memoryGb } = grid.budget;
   const ofRun = minutesPerRun === undefined ? Number.POSITIVE_INFINITY : 60_000 * minutesPerRun;
-  const limits: ChildLimits = {
-    milliseconds: Math.min(ofRun, millisecondsLeft),
-    memoryBytes: memoryGb === undefined ? Number.POSITIVE_INFINITY : memoryGb * 2 ** 30,
-  };
+  const memoryBytes = memoryGb === undefined ? Number.POSITIVE_INFINITY : memoryGb * 2 ** 30;
+  const started = now();
+  // Training and evaluation share the time.
+  const limits = (): ChildLimits => ({
+    milliseconds: Math.max(1, Math.min(ofRun, millisecondsLeft) - (now() - started)),
+    memoryBytes,
+  });
   const log = join(out, 'cells', `${cell.id}.log`);
   const onLine = (line: string) => output.status(`${label}: ${line}`);
-  const child = (args: readonly string[]) => runChild(args, { log, limits, signal, onLine });
+  const child = (args: readonly string[]) => runChild(args, { log, limits: limits(), signal, onLine });
   const failure = (result: ChildResult): CellRecord => {
     const isBudget = result.stopped === 'time' && millisecondsLeft < ofRun;
     if (result.stopped === 'signal') return { cell, status: 'pending', reason: 'stopped' };
