@@ -42,13 +42,19 @@ export function sampleLines(from: number, to: number, options: SampleOptions = {
     const score = (stage: string) => ({
       [`scores/global/${stage}/posMean`]: positive,
       [`scores/global/${stage}/pullMean`]: 4,
-      ...(hasNegatives && { [`scores/global/${stage}/negMean`]: 0.05, [`scores/global/${stage}/negVar`]: 0.01 }),
+      ...(hasNegatives && {
+        [`scores/global/${stage}/negMean`]: 0.05,
+        [`scores/global/${stage}/negVar`]: 0.01,
+        [`scores/global/${stage}/pushMean`]: 4,
+        [`scores/global/${stage}/hardestMean`]: 1,
+      }),
     });
     const representation = {
       'representation/embedding/spread': spread,
       'representation/embedding/effectiveRank': rank,
       'representation/embedding/uniformity': -2,
       'representation/pooled/effectiveRank': rank,
+      'representation/purity': 0.3,
     };
     const terms = { 'loss/global': 5, 'loss/local': 1 };
     metrics.push(

@@ -2,6 +2,7 @@ import { parseHTML } from 'linkedom';
 import { describe, expect, it } from 'vitest';
 import { type SampleOptions, sampleRun } from '../../test/sample-run.js';
 import { temporaryFolder } from '../../test/temporary-folder.js';
+import { tick } from '../plots/render.js';
 import { readRun } from '../run/run-reader.js';
 import { escapeHtml, html } from './html.js';
 import { renderReport } from './page.js';
@@ -45,7 +46,16 @@ describe('renderReport', () => {
       ]),
     );
     expect(ids).toEqual(
-      expect.arrayContaining(['loss-total', 'loss-term-1', 'learning-rate', 'rank', 'spectrum', 'memory']),
+      expect.arrayContaining([
+        'loss-total',
+        'loss-term-1',
+        'learning-rate',
+        'rank',
+        'spectrum',
+        'purity',
+        'push',
+        'memory',
+      ]),
     );
     for (const figure of page.querySelectorAll('figure')) {
       expect(figure.querySelector('svg')?.getAttribute('role')).toBe('img');
@@ -61,6 +71,32 @@ describe('renderReport', () => {
     expect(page.querySelector('#edited-posMean')).not.toBeNull();
     expect(page.querySelector('#heat-0-transformed-neg')).not.toBeNull();
     expect(page.querySelector('#runs table')?.textContent).toContain('moco + ft');
+  });
+
+  it('compares before and after for the runs with methods only, in the colour of each', () => {
+    const page = documentOf(renderReport([read('plain'), read('edited', { methods: ['ft'] })]));
+    const legend = [...page.querySelectorAll('#edited-posMean .legend li')];
+    expect(legend.map((li) => li.textContent)).toEqual(['edited, before', 'edited, after']);
+    expect(legend.map((li) => li.querySelector('path')?.getAttribute('stroke'))).toEqual([
+      'var(--run-2)',
+      'var(--run-2)',
+    ]);
+  });
+
+  it('shows which share of the gradient the hardest negative gets', () => {
+    const page = documentOf(renderReport([read('a')]));
+    const cells = [...page.querySelectorAll('#hardest-numbers td')].map((td) => td.textContent);
+    expect(cells[1]).toBe('0.25');
+  });
+
+  it('writes ticks short', () => {
+    expect([0, 0.99, -0.2, 0.000015000000000000002, 120000].map(tick)).toEqual([
+      '0',
+      '0.99',
+      '−0.2',
+      '1.5e−5',
+      '1.2e5',
+    ]);
   });
 
   it('compares up to eight runs, in colours and dashes of their own', () => {

@@ -29,13 +29,11 @@ export function renderReport(runs: readonly Run[], options: ReportOptions = {}):
     });
   }
   const { title = runs.map(({ name }) => name).join(', '), pictures = new Map(), date = new Date() } = options;
-  const sections = [
-    ...sectionsOf(runs),
-    ...runs.flatMap((run, i) => {
-      const found = pictures.get(run.path);
-      return found === undefined ? [] : pictureSections(run.name, found, i);
-    }),
-  ];
+  const ofPictures = runs.flatMap((run, i) => {
+    const found = pictures.get(run.path);
+    return found === undefined ? [] : pictureSections(run.name, found, i);
+  });
+  const sections = sectionsOf(runs, ofPictures);
   const hash = createHash('sha256').update(STYLE).digest('base64');
   const policy = `default-src 'none'; style-src 'sha256-${hash}'; img-src data:; base-uri 'none'; form-action 'none'`;
   return page({

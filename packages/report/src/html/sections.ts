@@ -1,11 +1,10 @@
 import { type Curve, swatch } from '../plots/figure.js';
-import { heatmap } from '../plots/heatmap.js';
 import { curvesOf, curvesOfAll, lines } from '../plots/lines.js';
-import { ridges } from '../plots/ridges.js';
-import { isEdited, lastOf, partsOf, rangeOf, shortNumber } from '../run/describe.js';
+import { lastOf, partsOf, shortNumber } from '../run/describe.js';
 import type { Run } from '../run/run-reader.js';
 import { type VerdictKind, verdictOf } from '../run/verdict.js';
 import { html, type Markup } from './html.js';
+import { distributions, grid, scores } from './score-sections.js';
 
 /** A part of the page with a heading that the navigation links to. */
 export interface Section {
@@ -14,14 +13,11 @@ export interface Section {
   readonly body: Markup;
 }
 
-const grid = (figures: readonly (Markup | undefined)[]): Markup | undefined =>
-  figures.some((f) => f !== undefined) ? html`<div class="grid">${figures}</div>` : undefined;
-
 const section = (id: string, title: string, body: Markup | undefined): readonly Section[] =>
   body === undefined ? [] : [{ id, title, body }];
 
-/** Everything that a run's folder alone can tell, for one or several runs. */
-export const sectionsOf = (runs: readonly Run[]): readonly Section[] => [
+/** Everything that a run's folder alone can tell, for one or several runs. @param pictures sections of what their images show. */
+export const sectionsOf = (runs: readonly Run[], pictures: readonly Section[] = []): readonly Section[] => [
   ...section('runs', 'Runs', overview(runs)),
   ...section('verdicts', 'Verdicts', verdicts(runs)),
   ...section('scores', 'Scores', scores(runs)),
@@ -29,6 +25,7 @@ export const sectionsOf = (runs: readonly Run[]): readonly Section[] => [
   ...section('loss', 'Loss and schedules', losses(runs)),
   ...section('representation', 'Spread of the features', representation(runs)),
   ...section('methods', 'Measures of host and methods', methodMetrics(runs)),
+  ...pictures,
   ...section('speed', 'Speed and memory', speed(runs)),
   ...section('configuration', 'Configuration and environment', configuration(runs)),
 ];
@@ -46,7 +43,7 @@ function overview(runs: readonly Run[]): Markup {
       run.step,
       shortNumber(lastOf(run, 'loss')),
       typeof knn === 'number' ? `${(100 * knn).toFixed(1)} %` : '–',
-      shortNumber(lastOf(run, 'imagesPerSecond')),
+      shortNumber(run.metrics.get('imagesPerSecond')?.tail()),
     ];
     return html`<tr><th scope="row">${swatch(i)}${run.name}</th>${cells.map((c) => html`<td>${c}</td>`)}</tr>`;
   })}</tbody></table></div>${runs.map(({ name, problems }) =>
@@ -67,114 +64,6 @@ const verdicts = (runs: readonly Run[]): Markup =>
     const { kind, meaning, rule } = verdictOf(run);
     return html`<li class="${LOOK[kind]}">${run.name}: <b>${kind}</b>. ${meaning}<br><span class="rule">${rule}</span></li>`;
   })}</ul><p class="note">Judged by the last tenth of the recorded steps. The limits were chosen on small runs; they are a hint, not a proof.</p>`;
-
-/** The paper's statistics, by their names there. */
-const STATISTICS = [
-  { key: 'negVar', title: 'Variance of negative scores', unit: 'variance', plots: ['P1', 'P5'] },
-  { key: 'negMean', title: 'Mean of negative scores', unit: 'cosine', plots: ['P2', 'P6'] },
-  { key: 'posMean', title: 'Mean of positive scores', unit: 'cosine', plots: ['P3', 'P7'] },
-] as const;
-
-/** Name of the scored term: W-MSE replaces the host's. */
-const termOf = (run: Run): string => (run.metrics.has('scores/global/transformed/posMean') ? 'global' : 'wmse');
-const scoreCurves = (runs: readonly Run[], stage: string, key: string): Curve[] =>
-  runs.flatMap((run, index) =>
-    curvesOf([run], `scores/${termOf(run)}/${stage}/${key}`).map((curve) => ({ ...curve, index })),
-  );
-
-function scores(runs: readonly Run[]): Markup | undefined {
-  const marks = marksOf(runs);
-  const entered = 'Scores that entered the loss.';
-  const edited = runs.filter(isEdited);
-  return grid([
-    ...STATISTICS.map(({ key, title, unit, plots }) =>
-      lines(scoreCurves(runs, 'transformed', key), {
-        id: plots[0],
-        title: `${plots[0]} ${title}`,
-        unit,
-        note: entered,
-      }),
-    ),
-    ...STATISTICS.map(({ key, title, unit }, i) =>
-      lines(afterStart(scoreCurves(runs, 'transformed', key)), {
-        ...{ id: `P4-${i + 1}`, title: `P4 ${title}, settled`, unit, marks },
-        note: 'Without the first tenth of the run; dashed lines at the ends of the first epoch and of 60 % and 80 % of the epochs.',
-      }),
-    ),
-    ...STATISTICS.map(({ key, title, unit, plots }) =>
-      ridges(scoreCurves(runs, 'transformed', key), {
-        ...{ id: plots[1], title: `${plots[1]} ${title}, by run`, unit },
-        note: 'The paper’s waterfall as ridgelines: one row a run, all on one scale.',
-      }),
-    ),
-    ...(edited.length === 0
-      ? []
-      : STATISTICS.map(({ key, title, unit }) =>
-          lines(
-            runs.flatMap((run, r) => beforeAndAfter(run, r, key, runs.length)),
-            { id: `edited-${key}`, title: `${title}, before and after the methods`, unit },
-          ),
-        )),
-    lines(scoreCurves(runs, 'transformed', 'pullMean'), {
-      ...{ id: 'pull', title: 'Gradient weight', unit: '|∂loss/∂score|' },
-      note: 'Weight on the positive, (1 − p)/τ, mean over anchors. The weights on an anchor’s negatives add up to the same.',
-    }),
-    lines(scoreCurves(runs, 'transformed', 'pullVar'), {
-      ...{ id: 'pull-variance', title: 'Variance of the gradient weight', unit: 'variance' },
-    }),
-  ]);
-}
-
-const beforeAndAfter = (run: Run, r: number, key: string, count: number): Curve[] =>
-  (['raw', 'transformed'] as const).flatMap((stage, s) =>
-    scoreCurves([run], stage, key).map((curve) => ({
-      ...curve,
-      label: `${run.name}, ${stage === 'raw' ? 'before' : 'after'}`,
-      index: count === 1 ? s : (2 * r + s) % 8,
-    })),
-  );
-
-const afterStart = (curves: readonly Curve[]): Curve[] =>
-  curves.map((c) => ({ ...c, points: c.points.filter(({ step }) => step > 0.1 * (c.points.at(-1)?.step ?? 0)) }));
-
-/** Ends of epoch 1 and of 60 % and 80 % of the epochs: where the paper has its marks. */
-function marksOf([run]: readonly Run[]): number[] {
-  const ends = run?.epochEnds ?? [];
-  const epochs = ends.length + 1;
-  return [...new Set([1, 0.6 * epochs, 0.8 * epochs].map((e) => ends[Math.round(e) - 1]))].filter(
-    (m) => m !== undefined,
-  );
-}
-
-const BLUE = [47, 119, 214] as const;
-const ORANGE = [224, 104, 32] as const;
-
-/** Where nothing was edited both stages are the same, and the host's has finer bins; W-MSE has no host's. */
-const stagesOf = (run: Run): readonly ('raw' | 'transformed')[] => {
-  if (termOf(run) !== 'global') return ['transformed'];
-  return isEdited(run) ? ['raw', 'transformed'] : ['raw'];
-};
-
-function distributions(runs: readonly Run[]): Markup | undefined {
-  return grid(
-    runs.flatMap((run, r) =>
-      stagesOf(run).flatMap((stage) =>
-        (['pos', 'neg'] as const).map((side) => {
-          const name = `scores/${termOf(run)}/${stage}/${side}Histogram`;
-          const records = run.arrays.get(name)?.points ?? [];
-          const kind = side === 'pos' ? 'Positive' : 'Negative';
-          const when = isEdited(run) ? (stage === 'raw' ? ', before the methods' : ', after the methods') : '';
-          return heatmap(records, {
-            id: `heat-${r}-${stage}-${side}`,
-            title: `${kind} scores${when}, ${run.name}`,
-            range: rangeOf(name)!,
-            colour: side === 'pos' ? BLUE : ORANGE,
-          });
-        }),
-      ),
-    ),
-  );
-}
 
 function losses(runs: readonly Run[]): Markup | undefined {
   const terms = [...new Set(runs.flatMap((run) => [...run.metrics.keys()]))].filter((name) => name.startsWith('loss/'));
@@ -233,6 +122,10 @@ function representation(runs: readonly Run[]): Markup | undefined {
       },
       note: 'Of the last recorded step. A cliff is a dimensional collapse.',
     }),
+    lines(curvesOf(runs, 'representation/purity'), {
+      ...{ id: 'purity', title: 'Neighbours of the same class', unit: 'share' },
+      note: 'Of the images of a batch, those whose nearest other image, by the encoder’s features, has their class. Labels are used for this only.',
+    }),
     lines(curvesOf(runs, 'queueAge'), { id: 'queue-age', title: 'Mean age of the keys in the queue', unit: 'steps' }),
   ]);
 }
@@ -280,7 +173,11 @@ function configuration(runs: readonly Run[]): Markup {
 
 const environmentOf = ({ summary }: Run) => ({
   environment: Object.fromEntries(
-    ENVIRONMENT.flatMap((key) => (summary?.[key] === undefined ? [] : [[key, summary[key]]])),
+    ENVIRONMENT.flatMap((key) => {
+      const value = summary?.[key];
+      if (value === undefined) return [];
+      return [[key, typeof value === 'number' ? Number(shortNumber(value)) : value]];
+    }),
   ),
 });
 

@@ -19,6 +19,7 @@ h3 { font-size: 1rem; margin: 0; }
 p { margin: 4px 0; max-width: 75ch; }
 nav ul { display: flex; flex-wrap: wrap; gap: 4px 16px; list-style: none; padding: 0; margin: 8px 0; }
 .grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 380px), 1fr)); gap: 16px; align-items: start; }
+.fours { grid-template-columns: repeat(auto-fill, minmax(min(100%, 290px), 1fr)); }
 figure { margin: 0; padding: 12px; background: var(--panel); border: 1px solid var(--line); border-radius: 6px; min-width: 0; }
 figcaption p { font-size: 0.875rem; color: var(--soft); }
 .plot { display: block; width: 100%; height: auto; overflow: visible; font-size: 12px; }

@@ -9,6 +9,8 @@ export interface Curve {
   /** Place in the list of runs: colour and dashes. */
   readonly index: number;
   readonly points: readonly Point[];
+  /** Drawn thin and pale: what another curve of the same run is compared with. */
+  readonly isFaint?: boolean;
 }
 
 export interface Figure {
@@ -69,14 +71,18 @@ export const describeCurves = (title: string, curves: readonly Curve[]): string 
     })
     .join(' ')}`;
 
+/** Opacity of faint curves. */
+export const FAINT = 0.6;
+
 /** Colour and dashes of a curve, for legends. */
-export const swatch = (index: number): Markup => {
+export const swatch = (index: number, isFaint = false): Markup => {
   const { stroke, strokeDasharray } = strokeOf(index);
-  return html`<svg class="swatch" viewBox="0 0 28 10" aria-hidden="true"><path d="M0 5H28" stroke="${stroke}" stroke-width="3" stroke-dasharray="${strokeDasharray}"/></svg>`;
+  const [width, opacity] = isFaint ? [1.5, FAINT] : [3, 1];
+  return html`<svg class="swatch" viewBox="0 0 28 10" aria-hidden="true"><path d="M0 5H28" stroke="${stroke}" stroke-width="${width}" stroke-opacity="${opacity}" stroke-dasharray="${strokeDasharray}"/></svg>`;
 };
 
 /** Names of the curves, where there are several. */
 export const legend = (curves: readonly Curve[]): Markup | undefined =>
   curves.length < 2
     ? undefined
-    : html`<ul class="legend">${curves.map(({ label, index }) => html`<li>${swatch(index)}${label}</li>`)}</ul>`;
+    : html`<ul class="legend">${curves.map(({ label, index, isFaint }) => html`<li>${swatch(index, isFaint)}${label}</li>`)}</ul>`;

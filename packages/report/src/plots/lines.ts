@@ -2,8 +2,8 @@ import * as Plot from '@observablehq/plot';
 import { html, type Insertable, type Markup } from '../html/html.js';
 import type { Run } from '../run/run-reader.js';
 import type { Point } from '../run/series.js';
-import { type Curve, curveTable, describeCurves, figure, legend } from './figure.js';
-import { render, strokeOf } from './render.js';
+import { type Curve, curveTable, describeCurves, FAINT, figure, legend } from './figure.js';
+import { render, strokeOf, tick } from './render.js';
 
 export interface LinesOptions {
   readonly id: string;
@@ -33,13 +33,17 @@ export function lines(curves: readonly Curve[], options: LinesOptions): Markup |
         label: unit === '' ? null : unit,
         type: scale,
         ticks: 5,
+        tickFormat: tick,
         grid: true,
         ...(scale === 'linear' ? { nice: true } : {}),
       },
       marks: [
         Plot.ruleX(marks, { stroke: 'currentColor', strokeOpacity: 0.4, strokeDasharray: '3 3' }),
-        ...drawn.flatMap(({ points, index }) => [
-          Plot.lineY(flat(points), { x: 'step', y: 'value', strokeWidth: 1.6, ...strokeOf(index) }),
+        ...drawn.flatMap(({ points, index, isFaint }) => [
+          Plot.lineY(flat(points), {
+            ...{ x: 'step', y: 'value', ...strokeOf(index) },
+            ...(isFaint ? { strokeWidth: 1, strokeOpacity: FAINT } : { strokeWidth: 1.6 }),
+          }),
           ...(points.length === 1 ? [Plot.dot(flat(points), { x: 'step', y: 'value', ...strokeOf(index) })] : []),
         ]),
       ],

@@ -31,6 +31,13 @@ export function render(options: Plot.PlotOptions, label: string): Markup {
   return new Markup(String((svg as unknown as { outerHTML: string }).outerHTML));
 }
 
+/** A tick in few characters: 0.99, not 0.990000; 2e-5, not 0.000020. */
+export function tick(value: number): string {
+  const rounded = Number(value.toPrecision(6));
+  const isPlain = rounded === 0 || (Math.abs(rounded) >= 1e-3 && Math.abs(rounded) < 1e5);
+  return (isPlain ? String(rounded) : rounded.toExponential().replace('e+', 'e')).replace('-', '−');
+}
+
 /** A position in the list of compared runs as colour and dashes: told apart by either. */
 export const strokeOf = (index: number) => ({
   stroke: `var(--run-${(index % 8) + 1})`,

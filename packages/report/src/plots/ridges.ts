@@ -1,7 +1,7 @@
 import * as Plot from '@observablehq/plot';
 import type { Markup } from '../html/html.js';
 import { type Curve, curveTable, describeCurves, figure } from './figure.js';
-import { render, strokeOf, WIDTH } from './render.js';
+import { render, strokeOf, tick, WIDTH } from './render.js';
 
 /**
  * Curves one behind the other on a common scale, the paper's 3-D waterfalls without their hidden parts: one small multiple a run, from
@@ -29,7 +29,7 @@ export function ridges(
       width: WIDTH,
       height: 70 + 64 * drawn.length,
       x: { label: 'step', labelOffset: 38, ticks: 5 },
-      y: { label: unit, domain: low === high ? [0, 1] : [low, high], ticks: 2, grid: true },
+      y: { label: unit, domain: low === high ? [0, 1] : [low, high], ticks: 2, tickFormat: tick, grid: true },
       fy: { axis: null, domain: rows.map(({ index }) => index), padding: 0.12 },
       marks: [
         ...rows.flatMap(({ index, data }) => [
