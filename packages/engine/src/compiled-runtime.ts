@@ -1,6 +1,7 @@
 import { type OptionIssue, type Runtime, resolveOptions, SslError } from '@contrastive/core';
 import type * as tf from '@tensorflow/tfjs-core';
 import { type Cluster, serverOf } from './cluster/cluster.js';
+import { fuseAdam } from './graph/passes/adam.js';
 import { bfloat16 } from './graph/passes/bfloat16.js';
 import { makeUpdatesConditional } from './graph/passes/conditional-updates.js';
 import { expandKernelGradients } from './graph/passes/kernel-gradients.js';
@@ -41,7 +42,7 @@ const CLEANING: readonly Pass[] = [
   removeDeadNodes,
 ];
 /** Last, since what they make is no longer an assignment of a value that another pass could look at. */
-const IN_PLACE: readonly Pass[] = [waitForGates, fuseMomentum, removeDeadNodes, orderCollectives];
+const IN_PLACE: readonly Pass[] = [waitForGates, fuseMomentum, fuseAdam, removeDeadNodes, orderCollectives];
 
 const passesFor = (precision: Precision, onGpu: boolean): readonly Pass[] => [
   ...CLEANING,
