@@ -7,22 +7,25 @@ const fanInNormal: Initializer = (shape, rng) => {
 };
 
 const [CHANNELS, STRIDE] = [6, 4];
-const norm = prefixed('norm', batchNorm(CHANNELS));
-
 /**
  * The smallest encoder with everything that can go wrong in one: a strided convolution, batch norm with running statistics, ReLU.
  * 6 channels, 4 pixels a cell.
+ *
+ * @param options.splits sub-batches of its batch norm. Default 1.
  */
-export const smallBackbone = (): Backbone => ({
-  name: 'small',
-  options: {},
-  channels: CHANNELS,
-  stride: STRIDE,
-  grid: (side) => Math.ceil(side / STRIDE),
-  specs: { 'conv/kernel': { shape: [3, 3, 3, CHANNELS], role: 'kernel', init: fanInNormal }, ...norm.specs },
-  apply: (weights, images, pass) => {
-    const convolved = tf.conv2d(images, weights['conv/kernel'] as tf.Tensor4D, STRIDE, 'same');
-    const map = relu(norm.apply(weights, convolved, pass));
-    return { map, pooled: tf.mean(map, [1, 2]) as tf.Tensor2D };
-  },
-});
+export function smallBackbone({ splits = 1 }: { readonly splits?: number } = {}): Backbone {
+  const norm = prefixed('norm', batchNorm(CHANNELS, { splits }));
+  return {
+    name: 'small',
+    options: splits === 1 ? {} : { splits },
+    channels: CHANNELS,
+    stride: STRIDE,
+    grid: (side) => Math.ceil(side / STRIDE),
+    specs: { 'conv/kernel': { shape: [3, 3, 3, CHANNELS], role: 'kernel', init: fanInNormal }, ...norm.specs },
+    apply: (weights, images, pass) => {
+      const convolved = tf.conv2d(images, weights['conv/kernel'] as tf.Tensor4D, STRIDE, 'same');
+      const map = relu(norm.apply(weights, convolved, pass));
+      return { map, pooled: tf.mean(map, [1, 2]) as tf.Tensor2D };
+    },
+  };
+}

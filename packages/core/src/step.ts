@@ -250,7 +250,7 @@ function applyGradients(
   rates: LearningRates,
 ): { loss: tf.Scalar; gradientNorm: tf.Scalar } {
   const share = accumulate === 1 ? gradients : gradients.map((g) => tf.div(g, accumulate));
-  const sums = first ? share : share.map((g, i) => tf.add(accumulators[i]!, g));
+  const sums = first || accumulate === 1 ? share : share.map((g, i) => tf.add(accumulators[i]!, g));
   if (last) {
     const [mean, ...means] = exchange(workers, [loss, ...sums], statistics);
     optimizer.update(parameters, means, slots, rates);

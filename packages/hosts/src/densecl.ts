@@ -1,6 +1,7 @@
 import {
   type Backbone,
   defineHost,
+  globalBatch,
   type Host,
   type HostIo,
   type HostTensor,
@@ -9,6 +10,7 @@ import {
   type Module,
   type MomentumOptions,
   onCells,
+  type Pass,
   positive,
   prefixed,
   requireMultiple,
@@ -26,13 +28,16 @@ import { mocoHead } from './heads.js';
 import { createQueue, push, queueRows } from './queue.js';
 import {
   checkDim,
+  drawShuffle,
   infoOf,
   momentumTarget,
+  mustShuffle,
   needsBackbone,
   observeKeys,
   onePositive,
   REQUIRED,
   recorded,
+  shuffleOf,
   twoViews,
 } from './shared.js';
 
@@ -78,7 +83,12 @@ export const DENSECL_DEFAULTS = {
 
 type Optional = 'projector' | 'denseHead' | 'denseGrid';
 type Resolved = Readonly<Required<Omit<DenseclOptions, Optional>> & Pick<DenseclOptions, Optional>>;
-type Draws = { momentum: HostTensor<tf.Rank.R0>; denseWeight: HostTensor<tf.Rank.R0> };
+type Draws = {
+  momentum: HostTensor<tf.Rank.R0>;
+  denseWeight: HostTensor<tf.Rank.R0>;
+  order?: HostTensor<tf.Rank.R1>;
+  inverse?: HostTensor<tf.Rank.R1>;
+};
 
 /**
  * For each cell of a query map the best matching cell of the key map of the same image, by cosine of backbone features:
@@ -131,17 +141,16 @@ export function densecl(options: DenseclOptions): Host<Draws, State> {
     const size = map.shape[1] / (o.denseGrid ?? map.shape[1]);
     return size === 1 ? map : tf.avgPool(map, size, size, 'valid');
   };
-  const denseOf = (map: tf.Tensor4D, weights: Weights) =>
-    dense.apply(weights, gridOf(map), { training: true, updateStats: true });
+  const denseOf = (map: tf.Tensor4D, weights: Weights, pass: Pass) => dense.apply(weights, gridOf(map), pass);
   const rowsOf = (map: tf.Tensor4D) => unit(tf.reshape(map, [-1, dim]) as tf.Tensor2D);
 
-  const denseRows = ({ online, target, onlineWeights, targetWeights }: HostIo) => {
+  const denseRows = ({ online, target, onlineWeights, targetWeights, pass }: HostIo) => {
     const [query, key] = [online.view('view1').map, target.view('view2').map];
     const keys = withoutTape(() => {
       const match = matchCells(gridOf(query), gridOf(key));
-      return tf.gather(rowsOf(denseOf(key, targetWeights)), match);
+      return tf.gather(rowsOf(denseOf(key, targetWeights, pass)), match);
     });
-    return { anchors: rowsOf(denseOf(query, onlineWeights)), keys };
+    return { anchors: rowsOf(denseOf(query, onlineWeights, pass)), keys };
   };
   const contrast = (anchors: tf.Tensor2D, keys: tf.Tensor2D, queue: tf.Tensor2D) => ({
     ...{ from: 'view1', to: 'view2', anchors, temperature, share: 1, objective: softmax },
@@ -155,7 +164,7 @@ export function densecl(options: DenseclOptions): Host<Draws, State> {
     networks,
     views: twoViews('densecl'),
     info: (input) => {
-      requireMultiple('densecl', 'queueSize', o.queueSize, input.batch);
+      requireMultiple('densecl', 'queueSize', o.queueSize, globalBatch(input));
       checkGrid(o.denseGrid, backbone.grid(input.side));
       const negativeRows = { global: o.queueSize, dense: o.queueSize };
       return infoOf(backbone, input, { dim, anchorViews: ['view1'], negativeRows, momentumTarget: true });
@@ -164,11 +173,13 @@ export function densecl(options: DenseclOptions): Host<Draws, State> {
       ...createQueue('queue', o.queueSize, dim, rng),
       ...createQueue('queue/dense', o.queueSize, dim, rng),
     }),
-    draw: (_rng, step) => ({
+    draw: (rng, step, info) => ({
       ...ema.draw(step),
+      ...(mustShuffle(info) && drawShuffle(rng, info)),
       denseWeight: hostScalar(step.step < o.warmupSteps ? 0 : o.denseWeight),
     }),
     begin: ema.begin,
+    shuffle: (draws) => shuffleOf(draws),
     terms: (io) => {
       const { embedding } = io.online.view('view1');
       checkDim('densecl', embedding, dim);
@@ -185,11 +196,12 @@ export function densecl(options: DenseclOptions): Host<Draws, State> {
       ...observeKeys(online.view('view1').embedding, target.view('view2').embedding),
       momentum: draws.momentum,
     }),
-    commit: ({ target, targetWeights, state }) => {
+    commit: ({ target, targetWeights, state, workers, pass }) => {
       const { embedding, map } = target.view('view2');
-      push(state, 'queue', embedding);
+      push(state, 'queue', workers.gather(embedding));
       // One dense key an image: the mean of the raw outputs, then unit.
-      push(state, 'queue/dense', unit(tf.mean(denseOf(map, targetWeights), [1, 2]) as tf.Tensor2D));
+      const keys = unit(tf.mean(denseOf(map, targetWeights, pass), [1, 2]) as tf.Tensor2D);
+      push(state, 'queue/dense', workers.gather(keys));
     },
   });
 }

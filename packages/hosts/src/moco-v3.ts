@@ -2,6 +2,7 @@ import {
   type Backbone,
   type Comparison,
   defineHost,
+  globalBatch,
   type Host,
   type HostIo,
   type HostTensor,
@@ -9,6 +10,7 @@ import {
   type Module,
   type MomentumOptions,
   oneOf,
+  otherImages,
   positive,
   resolveOptions,
   type State,
@@ -23,7 +25,6 @@ import {
   momentumTarget,
   needsBackbone,
   observeKeys,
-  offDiagonal,
   onePositive,
   otherView,
   REQUIRED,
@@ -101,13 +102,13 @@ export function mocoV3(options: MocoV3Options): Host<Draws, State> {
 
   const directions = (io: HostIo): readonly Comparison[] => {
     const targets = targetsOf(io);
-    const mask = offDiagonal(targets.view1.shape[0]);
+    const mask = otherImages(io.workers, targets.view1.shape[0]);
     return VIEWS.map((from) => ({
       from,
       to: otherView(from),
       anchors: io.online.view(from).embedding,
       positives: onePositive(targets[otherView(from)]),
-      negatives: [{ kind: 'shared', rows: targets[otherView(from)], mask }],
+      negatives: [{ kind: 'shared', rows: io.workers.gather(targets[otherView(from)]), mask }],
       temperature: o.temperature,
       share: 2 * o.temperature,
       objective: softmax,
@@ -121,7 +122,7 @@ export function mocoV3(options: MocoV3Options): Host<Draws, State> {
     views: twoViews('mocoV3'),
     info: (input) =>
       infoOf(backbone, input, {
-        ...{ dim, anchorViews: VIEWS, negativeRows: { global: input.batch } },
+        ...{ dim, anchorViews: VIEWS, negativeRows: { global: globalBatch(input) } },
         momentumTarget: true,
       }),
     draw: (_rng, step) => ema.draw(step),

@@ -2,6 +2,7 @@ import {
   type Backbone,
   type Comparison,
   defineHost,
+  globalBatch,
   type Host,
   type HostIo,
   type HostTensor,
@@ -29,6 +30,7 @@ import {
   type HostView,
   infoOf,
   momentumTarget,
+  mustShuffle,
   needsBackbone,
   observeKeys,
   onePositive,
@@ -73,7 +75,8 @@ export interface MocoOptions {
   emaPlacement?: EmaPlacement;
   /**
    * Shuffle batch norm: keys are encoded in a random order. Only matters for backbones whose batch norm works on splits of the batch;
-   * with whole-batch statistics it changes nothing. Default false; CIFAR demo true, with 8 splits.
+   * with whole-batch statistics it changes nothing. Default false; CIFAR demo true, with 8 splits. Several workers with local batch
+   * norm shuffle over all of them whatever this says.
    */
   shuffle?: boolean;
 }
@@ -162,13 +165,16 @@ export function moco(options: MocoOptions): Host<Draws, State> {
     networks,
     views: twoViews('moco'),
     info: (input) => {
-      requireMultiple('moco', 'queueSize', o.queueSize, input.batch * keysPerQueue);
+      requireMultiple('moco', 'queueSize', o.queueSize, globalBatch(input) * keysPerQueue);
       const negativeRows = { global: o.queueSize };
       return infoOf(backbone, input, { dim, anchorViews: asking, negativeRows, momentumTarget: true });
     },
     init: (_info, rng: Rng) =>
       Object.assign({}, ...queueNames.map((name) => createQueue(name, o.queueSize, dim, rng))) as State,
-    draw: (rng, step: StepInfo, { batch }) => ({ ...ema.draw(step), ...(o.shuffle && drawShuffle(rng, batch)) }),
+    draw: (rng, step: StepInfo, info) => ({
+      ...ema.draw(step),
+      ...((o.shuffle || mustShuffle(info)) && drawShuffle(rng, info)),
+    }),
     begin: ema.begin,
     shuffle: (draws) => shuffleOf(draws),
     terms: (io) => {
@@ -180,8 +186,8 @@ export function moco(options: MocoOptions): Host<Draws, State> {
       ...observeKeys(online.view('view1').embedding, target.view('view2').embedding),
       momentum: draws.momentum,
     }),
-    commit: ({ target, state }) => {
-      for (const view of answering) push(state, queueOf(view), target.view(view).embedding);
+    commit: ({ target, state, workers }) => {
+      for (const view of answering) push(state, queueOf(view), workers.gather(target.view(view).embedding));
     },
   });
 }

@@ -3,12 +3,14 @@ import {
   type Comparison,
   createIntRing,
   defineHost,
+  globalBatch,
   type Host,
   type HostIo,
   type HostTensors,
   integerAtLeast,
   type Module,
   oneOf,
+  otherImages,
   positive,
   requireMultiple,
   resolveOptions,
@@ -27,7 +29,6 @@ import {
   infoOf,
   needsBackbone,
   ntXentDirections,
-  offDiagonal,
   onePositive,
   otherView,
   REQUIRED,
@@ -112,19 +113,25 @@ export function nnclr(options: NnclrOptions): Host<HostTensors, State> {
     });
 
   const direction = (io: HostIo, from: HostView): readonly Comparison[] => {
+    const { workers } = io;
     const found = neighbours(io, from);
     const predictions = io.online.view(otherView(from)).embedding;
     if (isNtXent) {
-      return ntXentDirections([found, predictions], { temperature, share: 1 / 4, views: [from, otherView(from)] });
+      return ntXentDirections([found, predictions], {
+        temperature,
+        share: 1 / 4,
+        views: [from, otherView(from)],
+        workers,
+      });
     }
-    const mask = offDiagonal(predictions.shape[0]);
+    const mask = otherImages(workers, predictions.shape[0]);
     return [
       {
         from,
         to: otherView(from),
         anchors: found,
         positives: onePositive(predictions),
-        negatives: [{ kind: 'shared', rows: predictions, mask }],
+        negatives: [{ kind: 'shared', rows: workers.gather(predictions), mask }],
         temperature,
         share: 1 / 2,
         objective: softmax,
@@ -143,8 +150,9 @@ export function nnclr(options: NnclrOptions): Host<HostTensors, State> {
     },
     views: twoViews('nnclr'),
     info: (input) => {
-      if (!isNtXent) requireMultiple('nnclr', 'supportSize', o.supportSize, input.batch);
-      const negativeRows = { global: isNtXent ? 2 * input.batch : input.batch };
+      const images = globalBatch(input);
+      if (!isNtXent) requireMultiple('nnclr', 'supportSize', o.supportSize, images);
+      const negativeRows = { global: isNtXent ? 2 * images : images };
       return infoOf(backbone, input, { dim, anchorViews: VIEWS, negativeRows, momentumTarget: false });
     },
     init: (_info, rng) => ({
@@ -160,10 +168,11 @@ export function nnclr(options: NnclrOptions): Host<HostTensors, State> {
       const found = tf.gather(state.labels as unknown as tf.Tensor1D, nearestRows(projection, support(state)));
       return { std: embeddingStd(embedding), purity: purityOf(labels, found) };
     },
-    commit: ({ target, state, labels }) => {
+    commit: ({ target, state, labels, workers }) => {
       const overflow = isNtXent ? 'drop' : 'forbid';
-      push(state, 'support', isNtXent ? target.view('view2').projection : target.view('view1').embedding, overflow);
-      push(state, 'labels', labels, overflow);
+      const rows = isNtXent ? target.view('view2').projection : target.view('view1').embedding;
+      push(state, 'support', workers.gather(rows), overflow);
+      push(state, 'labels', workers.gather(labels), overflow);
     },
   });
 }

@@ -1,6 +1,8 @@
 import {
   type Backbone,
+  type Collective,
   type Comparison,
+  globalBatch,
   type HostInfo,
   type HostIo,
   type HostTensor,
@@ -10,7 +12,9 @@ import {
   type MomentumOptions,
   momentumSchedule,
   type Networks,
+  ONE_WORKER,
   type OptionIssue,
+  otherImages,
   type Rng,
   type Schedule,
   type Shuffle,
@@ -21,6 +25,7 @@ import {
   updateEma,
   type ViewPlan,
   type ViewRecipe,
+  type WorkersInfo,
 } from '@contrastive/core';
 import * as tf from '@tensorflow/tfjs-core';
 
@@ -42,13 +47,17 @@ export const twoViews =
     return { view1, view2 };
   };
 
+/** What a host is told before the first step. */
+export type HostInput = Pick<HostInfo, 'batch' | 'side'> & { readonly workers?: WorkersInfo };
+
 /** What {@link HostInfo} says of any host over this backbone. @throws SslError `BAD_OPTION` if the side does not fit the backbone. */
 export const infoOf = (
   backbone: Backbone,
-  { batch, side }: { readonly batch: number; readonly side: number },
+  { batch, side, workers = ONE_WORKER }: HostInput,
   rest: Pick<HostInfo, 'dim' | 'anchorViews' | 'negativeRows' | 'momentumTarget'>,
 ): HostInfo => ({
   batch,
+  workers,
   side,
   channels: backbone.channels,
   stride: backbone.stride,
@@ -86,21 +95,23 @@ export const onePositive = (rows: tf.Tensor2D): Comparison['positives'] => ({
   rows: tf.expandDims(rows, 1) as tf.Tensor3D,
 });
 
-/** [n, n]: 0 on the diagonal, 1 elsewhere; the mask of in-batch negatives. */
-export const offDiagonal = (n: number): tf.Tensor2D => tf.sub(1, tf.eye(n)) as tf.Tensor2D;
+type NtXent = Pick<Comparison, 'temperature' | 'share'> & {
+  readonly views: readonly HostView[];
+  readonly workers: Collective;
+};
 
 /**
- * NT-Xent as two comparisons: rows of each side against the other side's, with all 2n rows as negatives, of which a mask hides the
- * anchor itself and its partner (which is the positive).
+ * NT-Xent as two comparisons: rows of each side against the other side's, with all rows of all W workers, 2 W n, as negatives, of which
+ * a mask hides the anchor itself and its partner (which is the positive). Gradient reaches the rows of other workers too.
  *
- * @param sides two rows per image, [n, d] each. @param options.views the views that they come from.
+ * @param sides two rows per image of this worker, [n, d] each. @param options.views the views that they come from.
  */
 export function ntXentDirections(
   sides: readonly [tf.Tensor2D, tf.Tensor2D],
-  { temperature, share, views }: Pick<Comparison, 'temperature' | 'share'> & { readonly views: readonly HostView[] },
+  { temperature, share, views, workers }: NtXent,
 ): readonly Comparison[] {
-  const others = offDiagonal(sides[0].shape[0]);
-  const rows = tf.concat([...sides]) as tf.Tensor2D;
+  const others = otherImages(workers, sides[0].shape[0]);
+  const rows = tf.concat(sides.map((side) => workers.gather(side))) as tf.Tensor2D;
   const mask = tf.concat([others, others], 1) as tf.Tensor2D;
   return views.map((from, i) => ({
     from,
@@ -183,10 +194,17 @@ export function momentumTarget(networks: Networks, options: MomentumOptions, pla
   };
 }
 
-/** A random order of the batch and its inverse. */
-export function drawShuffle(rng: Rng, batch: number) {
-  const order = rng.permutation(batch);
-  const inverse = new Int32Array(batch);
+/**
+ * Whether keys must be encoded in another order: where the statistics of batch norm are each worker's own, a key must not be encoded
+ * beside its query.
+ */
+export const mustShuffle = ({ workers = ONE_WORKER }: Pick<HostInfo, 'workers'>): boolean =>
+  workers.size > 1 && workers.batchNorm === 'local';
+
+/** A random order of the images of all workers and its inverse. */
+export function drawShuffle(rng: Rng, info: HostInfo) {
+  const order = rng.permutation(globalBatch(info));
+  const inverse = new Int32Array(order.length);
   for (const [place, image] of order.entries()) inverse[image] = place;
   return { order: hostInts(order), inverse: hostInts(inverse) };
 }

@@ -2,6 +2,7 @@ import {
   type Backbone,
   type Comparison,
   defineHost,
+  globalBatch,
   type Host,
   type HostTensors,
   integerAtLeast,
@@ -80,14 +81,18 @@ export function simclr(options: SimclrOptions): Host<HostTensors, State> {
     views: twoViews('simclr'),
     info: (input) =>
       infoOf(backbone, input, {
-        ...{ dim, anchorViews: VIEWS, negativeRows: { global: 2 * input.batch } },
+        ...{ dim, anchorViews: VIEWS, negativeRows: { global: 2 * globalBatch(input) } },
         momentumTarget: false,
       }),
-    terms: ({ online }) => {
+    terms: ({ online, workers }) => {
       const rows = VIEWS.map((view) => online.view(view).embedding) as [Comparison['anchors'], Comparison['anchors']];
       checkDim('simclr', rows[0], dim);
       return [
-        { name: 'global', weight: 1, comparisons: ntXentDirections(rows, { temperature, share: 1 / 2, views: VIEWS }) },
+        {
+          name: 'global',
+          weight: 1,
+          comparisons: ntXentDirections(rows, { temperature, share: 1 / 2, views: VIEWS, workers }),
+        },
       ];
     },
     observe: ({ online }) => ({ std: embeddingStd(online.view('view1').embedding) }),

@@ -1,4 +1,5 @@
 import {
+  ALONE,
   type Branch,
   type Encoded,
   type Host,
@@ -57,6 +58,7 @@ export function feed({
   return {
     ...{ images: {}, ids, labels: labels ?? (tf.fill([ids.size], -1, 'int32') as tf.Tensor1D) },
     ...{ state, draws, onlineWeights, targetWeights },
+    ...{ workers: ALONE, pass: { training: true, updateStats: true } },
     online: branch(online, encoded),
     target: branch(target ?? online, stopped),
   };

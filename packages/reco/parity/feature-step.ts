@@ -1,4 +1,5 @@
 import {
+  ALONE,
   type Branch,
   type Comparison,
   type Encoded,
@@ -80,6 +81,7 @@ export function featureIo(step: FeatureStep, draws: Tensors, state: State): Io {
     hostTerms,
     state,
     phase: 'on',
+    workers: ALONE,
     draws: draws as OnDevice<HostTensors>,
     features: {},
   };

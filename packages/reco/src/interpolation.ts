@@ -1,4 +1,13 @@
-import { type HostTensor, hostInts, hostTensor, type Rng, stopGradient, unit } from '@contrastive/core';
+import {
+  type HostTensor,
+  hostInts,
+  hostTensor,
+  ONE_WORKER,
+  type Rng,
+  stopGradient,
+  unit,
+  type Workers,
+} from '@contrastive/core';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** Rows [top, bottom) × columns [left, right) of an image, in pixels. */
@@ -65,21 +74,24 @@ export interface InterpolationOptions {
   readonly alpha: number;
   /** Boxes with a smaller share of the image are drawn again. */
   readonly boxMinArea: number;
+  /** Whose images are drawn for: of several workers each has its own partners, and its part of the ratios and boxes. Default one. */
+  readonly workers?: Workers | undefined;
 }
 
-/** Draws partners, ratios and boxes for n images of `side` × `side` pixels. */
+/** Draws partners, ratios and boxes for n images of `side` × `side` pixels; all workers draw the same and take their own. */
 export function drawInterpolation(
   rng: Rng,
   n: number,
   side: number,
-  { mix, granularity, alpha, boxMinArea }: InterpolationOptions,
+  { mix, granularity, alpha, boxMinArea, workers = ONE_WORKER }: InterpolationOptions,
 ): Interpolation {
-  const partner = rng.permutation(n);
+  const { size, rank } = workers;
+  const partners = Array.from({ length: size }, () => rng.permutation(n));
   const isMixup = mix === 'mixup' || (mix === 'random' && rng.uniform() < 0.5);
-  const parts = Array.from({ length: granularity === 'batch' ? 1 : n }, () =>
+  const parts = Array.from({ length: granularity === 'batch' ? 1 : size * n }, () =>
     isMixup ? evenShares(rng.beta(alpha, alpha), side) : boxShares(drawBox(rng, side, alpha, boxMinArea), side, side),
   );
-  return interpolation(partner, parts);
+  return interpolation(partners[rank]!, granularity === 'batch' ? parts : parts.slice(rank * n, (rank + 1) * n));
 }
 
 /** Redraws of a box that is too small: enough that giving up is out of the question with any useful alpha. */

@@ -2,6 +2,7 @@ import {
   createRing,
   definePlugin,
   enqueue,
+  globalBatch,
   type HostInfo,
   type HostTensors,
   type JsonObject,
@@ -62,7 +63,11 @@ export function reco(options: RecoOptions = {}): Plugin<HostTensors, Tensors, St
     phase: (step) => (step.epoch > o.startEpoch ? 'on' : 'off'),
     draw: (rng, step, host) =>
       hasInterpolation
-        ? drawInterpolation(rng, host.batch, host.side, { ...o, alpha: alphaAt(o.alpha, step.epoch) })
+        ? drawInterpolation(rng, host.batch, host.side, {
+            ...o,
+            alpha: alphaAt(o.alpha, step.epoch),
+            workers: host.workers,
+          })
         : {},
     encode: (io) => {
       const host = hostComparison(io.hostTerms, o.term);
@@ -86,12 +91,12 @@ export function reco(options: RecoOptions = {}): Plugin<HostTensors, Tensors, St
       ...(hasInterpolation ? { lambda: tf.mean((draws as unknown as InterpolationTensors).lambda) } : {}),
       ...cosineMetric(scored),
     }),
-    commit: ({ state, features }) => {
+    commit: ({ state, features, workers }) => {
       for (const [name, rows] of [
         ['bank', features.teacher],
         ['keys', features.key],
       ] as const) {
-        if (name in state) enqueue(ringIn(state, name), rows as tf.Tensor2D);
+        if (name in state) enqueue(ringIn(state, name), workers.gather(rows as tf.Tensor2D));
       }
     },
   });
@@ -122,9 +127,10 @@ function needsOf(host: HostInfo, o: ResolvedRecoOptions): { readonly bank: boole
 }
 
 function bankRows(host: HostInfo, o: ResolvedRecoOptions): number {
-  const wholeBatches = Math.max(host.batch, DEFAULT_BANK - (DEFAULT_BANK % host.batch));
+  const added = globalBatch(host);
+  const wholeBatches = Math.max(added, DEFAULT_BANK - (DEFAULT_BANK % added));
   const rows = o.bankSize === 'host' ? host.negativeRows[o.term] || wholeBatches : o.bankSize;
-  requireMultiple('reco', 'bankSize', rows, host.batch);
+  requireMultiple('reco', 'bankSize', rows, added);
   return rows;
 }
 

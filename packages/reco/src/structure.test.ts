@@ -1,14 +1,15 @@
+import { ALONE, otherImages } from '@contrastive/core';
 import { expectClose, seededRows, seededTensor, valuesOf } from '@contrastive/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
-import { hostBank, hostComparison, negativesOfMixed, otherImages } from './structure.js';
+import { hostBank, hostComparison, negativesOfMixed } from './structure.js';
 
 describe('negativesOfMixed', () => {
   const partner = tf.tensor1d([2, 0, 1, 3], 'int32');
 
   it('hides both views of both sources where the host hides self and partner view', () => {
     // SimCLR: columns are view1 of images 0 … 3, then view2.
-    const mask = tf.tile(otherImages(4), [1, 2]) as tf.Tensor2D;
+    const mask = tf.tile(otherImages(ALONE, 4), [1, 2]) as tf.Tensor2D;
     const [block] = negativesOfMixed([{ kind: 'shared', rows: seededRows(8, 3, 1), mask }], partner);
     const rows = (block!.mask as tf.Tensor2D).arraySync();
     for (const [i, p] of [2, 0, 1, 3].entries()) {
@@ -44,7 +45,7 @@ describe('hostBank', () => {
   it('is the first shared block, with its mask', () => {
     const rows = seededRows(4, 3, 2);
     expect(valuesOf(hostBank([{ kind: 'shared', rows }]).rows)).toEqual(valuesOf(rows));
-    expect(hostBank([{ kind: 'shared', rows, mask: otherImages(4) }]).mask).toBeDefined();
+    expect(hostBank([{ kind: 'shared', rows, mask: otherImages(ALONE, 4) }]).mask).toBeDefined();
   });
 
   it('needs a shared block', () => {

@@ -35,6 +35,3 @@ export function hostBank(blocks: readonly Block[]): { readonly rows: tf.Tensor2D
   const rows = stopGradient(block.rows) as tf.Tensor2D;
   return block.mask === undefined ? { rows } : { rows, mask: block.mask };
 }
-
-/** All images of a batch but the anchor's own: [n, n], 0 on the diagonal. */
-export const otherImages = (n: number): tf.Tensor2D => tf.sub(1, tf.eye(n)) as tf.Tensor2D;

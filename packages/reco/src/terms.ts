@@ -3,6 +3,7 @@ import {
   cosine,
   type HostTensors,
   type OnDevice,
+  otherImages,
   type StepIo,
   softmax,
   stopGradient,
@@ -13,7 +14,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { type InterpolationTensors, mixFeatures, mixImages } from './interpolation.js';
 import type { ResolvedRecoOptions } from './options.js';
 import { relationObjective, teacherDistribution } from './relation.js';
-import { hostBank, negativesOfMixed, otherImages, QUERY_VIEW, WEAK_VIEW } from './structure.js';
+import { hostBank, negativesOfMixed, QUERY_VIEW, WEAK_VIEW } from './structure.js';
 
 /** Names of the terms that this plug-in adds; logged as `loss/<name>`. */
 export const RELATION = 'relation';
@@ -62,7 +63,7 @@ export function relationTerm(io: FullIo, host: Comparison, o: ResolvedRecoOption
 
 /** Candidates of the two distributions. `init` has settled `auto`: an own bank is there, or it is not. */
 function relationBank(
-  { state, features }: FullIo,
+  { state, features, workers }: FullIo,
   host: Comparison,
   o: ResolvedRecoOptions,
 ): { readonly rows: tf.Tensor2D; readonly mask?: tf.Tensor2D } {
@@ -70,8 +71,8 @@ function relationBank(
   if (o.relationBank === 'host') {
     return state.keys === undefined ? hostBank(host.negatives) : { rows: stopGradient(state.keys) as tf.Tensor2D };
   }
-  const rows = features.teacher as tf.Tensor2D;
-  return { rows, mask: otherImages(rows.shape[0]) };
+  const own = features.teacher as tf.Tensor2D;
+  return { rows: workers.gather(own), mask: otherImages(workers, own.shape[0]) };
 }
 
 /** Mixed images against mixed features. */

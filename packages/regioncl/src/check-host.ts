@@ -1,4 +1,4 @@
-import { type HostInfo, requireMultiple, SslError } from '@contrastive/core';
+import { globalBatch, type HostInfo, requireMultiple, SslError } from '@contrastive/core';
 import { composedViews, sidesOf } from './draws.js';
 import type { ResolvedRegionclOptions } from './options.js';
 
@@ -44,6 +44,6 @@ export function checkHost(o: ResolvedRegionclOptions, host: HostInfo): void {
     );
   }
   if (o.regionQueue > 0) {
-    requireMultiple('regioncl', 'regionQueue', o.regionQueue, 2 * batch * composedViews(o, host).length);
+    requireMultiple('regioncl', 'regionQueue', o.regionQueue, 2 * globalBatch(host) * composedViews(o, host).length);
   }
 }

@@ -1,10 +1,12 @@
 import {
+  globalBatch,
   type HostInfo,
   type HostTensor,
   type HostTensors,
   hostInts,
   hostTensor,
   inversePermutation,
+  ownRows,
   type Rng,
   type ViewName,
 } from '@contrastive/core';
@@ -20,7 +22,7 @@ import { type Rectangle, type Side, sampleRectangle, sidesFor } from './rectangl
 export type RegionDraws = HostTensors;
 
 export function drawRegions(o: ResolvedRegionclOptions, rng: Rng, host: HostInfo): RegionDraws {
-  const partner = partnersOf(rng.fork('partner'), host.batch, o);
+  const partner = ownPartners(o, rng.fork('partner'), host);
   const draws: Record<string, HostTensor> = {
     partner: hostInts(partner),
     inverse: hostInts(inversePermutation(partner)),
@@ -29,9 +31,18 @@ export function drawRegions(o: ResolvedRegionclOptions, rng: Rng, host: HostInfo
     const stream = rng.fork(view);
     const options = { ...o, ...sidesOf(o, host), side: host.side, grid: host.grid };
     const boxes = Array.from({ length: rectanglesIn(o, host) }, () => sampleRectangle(stream, options));
-    Object.assign(draws, maskSides(view, boxes, host));
+    const masks = Object.entries(maskSides(view, boxes, host));
+    for (const [name, t] of masks) draws[name] = boxes.length === 1 ? t : ownRows(host, t, 1);
   }
   return draws;
+}
+
+/** Partners inside this worker's images: no image is sent to another worker. All workers draw the same and take their own. */
+function ownPartners(o: ResolvedRegionclOptions, rng: Rng, host: HostInfo): Int32Array {
+  const block = o.partnerBlock === 'batch' ? host.batch : o.partnerBlock;
+  const first = (host.workers?.rank ?? 0) * host.batch;
+  const all = partnersOf(rng, globalBatch(host), { ...o, partnerBlock: block });
+  return all.subarray(first, first + host.batch).map((partner) => partner - first);
 }
 
 /** The draws that describe rectangles of one view. */
@@ -61,5 +72,6 @@ export function sidesOf(o: ResolvedRegionclOptions, host: HostInfo) {
   return { minSide: o.minSide === 'auto' ? Math.min(low, maxSide) : o.minSide, maxSide };
 }
 
-const rectanglesIn = (o: ResolvedRegionclOptions, { batch }: HostInfo): number =>
-  o.rectangles === 'batch' ? 1 : o.rectangles === 'image' ? batch : batch / o.rectangles;
+/** Rectangles of a view, for the images of all workers. */
+const rectanglesIn = (o: ResolvedRegionclOptions, host: HostInfo): number =>
+  o.rectangles === 'batch' ? 1 : globalBatch(host) / (o.rectangles === 'image' ? 1 : o.rectangles);

@@ -14,7 +14,7 @@ export interface RegionclOptions {
    * third-party RegionCL-D).
    */
   readonly start?: 'aligned' | 'official' | 'exclusiveEnd';
-  /** Images that share a rectangle: the whole `batch` (default), each `image` its own (ours), or blocks of so many consecutive images (official: 128, a device's). */
+  /** Images that share a rectangle: the whole `batch` (default; of all workers), each `image` its own (ours), or blocks of so many consecutive images (official: 128, a device's). */
   readonly rectangles?: 'batch' | 'image' | number;
   /**
    * Whose rectangle an image gets: `reverse` (default, official) i ↔ n − 1 − i, `shift` the one `partnerShift` places on, a `random`
@@ -23,7 +23,7 @@ export interface RegionclOptions {
   readonly partner?: 'reverse' | 'shift' | 'random' | 'derangement';
   /** Places of `shift`, ≥ 1. Default 1. */
   readonly partnerShift?: number;
-  /** Partners lie in the same block of so many consecutive images. Default `batch` (official: 128, a device's). */
+  /** Partners lie in the same block of so many consecutive images. Default `batch`, of this worker (official: 128, a device's). */
   readonly partnerBlock?: 'batch' | number;
   /** Weight of the region term beside the host's loss, ≥ 0; 0 also saves its passes. Default 1 (official). */
   readonly regionWeight?: number;

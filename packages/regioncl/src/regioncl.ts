@@ -69,10 +69,10 @@ export function regioncl(options: RegionclOptions = {}): Plugin<RegionDraws, Ten
         ),
       };
     },
-    commit: ({ state, features }) => {
+    commit: ({ state, features, workers }) => {
       const rows = Object.entries(features).filter(([name]) => name.startsWith('online/'));
       if (o.regionQueue > 0 && rows.length > 0) {
-        enqueue(state as unknown as Ring, tf.concat(rows.map(([, t]) => t as tf.Tensor2D)));
+        enqueue(state as unknown as Ring, tf.concat(rows.map(([, t]) => workers.gather(t as tf.Tensor2D))));
       }
     },
   });

@@ -1,4 +1,5 @@
 import {
+  ALONE,
   type Branch,
   type Comparison,
   type Encoded,
@@ -60,7 +61,7 @@ export function ioOf(given: {
     images: { view1: pixels, view2: pixels },
     ids: tf.range(0, n, 1, 'int32'),
     labels: tf.fill([n], -1, 'int32') as tf.Tensor1D,
-    ...{ online, target, draws: draws as OnDevice<RegionDraws>, state: {}, phase: 'on' },
+    ...{ online, target, draws: draws as OnDevice<RegionDraws>, state: {}, phase: 'on', workers: ALONE },
     hostTerms: [{ name: 'global', weight: 1, comparisons }],
   };
 }

@@ -1,10 +1,13 @@
 import {
+  type Collective,
   type Comparison,
   definePlugin,
+  globalBatch,
   type HostInfo,
   type HostTensors,
   type OnDevice,
   onlineComparisons,
+  otherImages,
   outlineOf,
   type PairedBlock,
   type Plugin,
@@ -64,11 +67,11 @@ export function snclr(options: SnclrOptions = {}): Plugin<HostTensors, Tensors, 
       return io.phase === 'on' ? widenTerm(o, kept, io) : kept;
     },
     observe: (scored, io) => (io.phase === 'on' ? observe(o, scored, io) : {}),
-    commit: ({ phase, features, state, ids, labels }) => {
+    commit: ({ phase, features, state, ids, labels, workers }) => {
       if (phase === 'off') return;
       const views = storedViews(o);
-      const keys = tf.concat(views.map((view) => features[`keys/${view}`] as tf.Tensor2D));
-      const repeat = (t: tf.Tensor1D) => tf.tile(t, [views.length]);
+      const keys = tf.concat(views.map((view) => workers.gather(features[`keys/${view}`] as tf.Tensor2D)));
+      const repeat = (t: tf.Tensor1D) => tf.tile(workers.gather(t), [views.length]);
       storeKeys(bankIn(state), keys, repeat(ids), repeat(labels));
     },
   });
@@ -87,9 +90,9 @@ function checkHost(o: ResolvedSnclrOptions, host: HostInfo): void {
 }
 
 /** Whether the host still trains alone. */
-function isFilling(o: ResolvedSnclrOptions, { step, epoch }: StepInfo, { batch }: HostInfo): boolean {
+function isFilling(o: ResolvedSnclrOptions, { step, epoch }: StepInfo, host: HostInfo): boolean {
   if (o.bankWarmup === 'off') return false;
-  const rows = batch * storedViews(o).length;
+  const rows = globalBatch(host) * storedViews(o).length;
   return o.bankWarmup === 'full' ? step < Math.ceil(o.bankSize / rows) : epoch <= o.bankWarmup;
 }
 
@@ -146,7 +149,7 @@ function widenTerm(o: ResolvedSnclrOptions, terms: readonly Term[], io: Io): rea
 }
 
 /** One direction with its K soft positives, and the other images' neighbours among the negatives. */
-function widen(o: ResolvedSnclrOptions, c: Comparison, { online, features, state }: Io): Comparison {
+function widen(o: ResolvedSnclrOptions, c: Comparison, { online, features, state, workers }: Io): Comparison {
   const { positives } = c;
   if (positives.kind !== 'paired') {
     throw new SslError('INCOMPATIBLE', `[snclr] the positives of ${c.from} → ${c.to} are shared by all anchors.`, {
@@ -167,29 +170,31 @@ function widen(o: ResolvedSnclrOptions, c: Comparison, { online, features, state
     ...(positives.mask && { mask: tf.concat([positives.mask, tf.ones([n, count])], 1) as tf.Tensor2D }),
   };
   const isContrastive = c.objective.usesNegatives;
-  const foreign: SharedBlock = {
+  /** The neighbours of all workers' images. */
+  const foreign = (): SharedBlock => ({
     kind: 'shared',
-    rows: tf.reshape(rows, [n * count, d]),
-    mask: foreignMask(places, o.dedupeNegatives),
-  };
+    rows: tf.reshape(workers.gather(rows), [-1, d]),
+    mask: foreignMask(places, workers, o.dedupeNegatives),
+  });
   return {
     ...c,
     positives: widened,
-    negatives: isContrastive && o.neighboursAsNegatives ? [...c.negatives, foreign] : c.negatives,
+    negatives: isContrastive && o.neighboursAsNegatives ? [...c.negatives, foreign()] : c.negatives,
     objective: o.lossForm === 'inLog' ? softPositives : c.objective,
   };
 }
 
 /**
- * Which neighbours are negatives of which image: [n, n K], 0 for the image's own, and with `isDeduped` for every row of the bank that is
- * one of them.
+ * Which neighbours are negatives of which image: [n, W n K], 0 for the image's own, and with `isDeduped` for every row of the bank that
+ * is one of them.
  */
-function foreignMask(places: tf.Tensor2D, isDeduped: boolean): tf.Tensor2D {
+function foreignMask(places: tf.Tensor2D, workers: Collective, isDeduped: boolean): tf.Tensor2D {
   const [n, count] = places.shape;
-  const others = tf.sub(1, tf.eye(n));
-  const foreign = tf.reshape(tf.tile(tf.expandDims(others, 2), [1, 1, count]), [n, n * count]) as tf.Tensor2D;
+  const others = otherImages(workers, n);
+  const columns = others.shape[1] * count;
+  const foreign = tf.reshape(tf.tile(tf.expandDims(others, 2), [1, 1, count]), [n, columns]) as tf.Tensor2D;
   if (!isDeduped) return foreign;
-  const all = tf.reshape(places, [1, n * count]);
+  const all = tf.reshape(workers.gather(places), [1, columns]);
   const isOwn = tf
     .split(places, count, 1)
     .map((own) => tf.equal(own, all))

@@ -1,4 +1,5 @@
 import {
+  ALONE,
   type Branch,
   type Comparison,
   type HostInfo,
@@ -70,7 +71,7 @@ export function ioOf(given: {
     images: {},
     ids: ints(given.ids, 0),
     labels: ints(given.labels, -1),
-    ...{ online, target, state, phase: 'on', draws: {}, features: {} },
+    ...{ online, target, state, phase: 'on', draws: {}, features: {}, workers: ALONE },
     hostTerms: [{ name: 'global', weight: 1, comparisons: [direction('view1', 'view2'), direction('view2', 'view1')] }],
   };
 }

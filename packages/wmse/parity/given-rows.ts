@@ -1,4 +1,13 @@
-import type { Branch, Encoded, HostTensors, OnDevice, StepIo, Tensors, ViewName } from '@contrastive/core';
+import {
+  ALONE,
+  type Branch,
+  type Encoded,
+  type HostTensors,
+  type OnDevice,
+  type StepIo,
+  type Tensors,
+  type ViewName,
+} from '@contrastive/core';
 import * as tf from '@tensorflow/tfjs-core';
 
 type Io = StepIo & { readonly draws: OnDevice<HostTensors>; readonly features: Tensors };
@@ -31,6 +40,7 @@ export function givenRows(views: tf.Tensor3D, draws: Tensors): Io {
     hostTerms: [],
     state: {},
     phase: 'on',
+    workers: ALONE,
     draws: draws as OnDevice<HostTensors>,
     features: {},
   };

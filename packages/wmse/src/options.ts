@@ -25,6 +25,11 @@ export interface WmseOptions {
   readonly eps?: number | 'auto';
   /** Slices of a random permutation (default, official code) or of consecutive images (the authors' TensorFlow loss). */
   readonly slicing?: 'permuted' | 'contiguous';
+  /**
+   * Whose images a slice is cut from, with several workers: of all of them, gathered with gradient (`global`, default, as the official
+   * code whitens what it gathers from its devices), or each worker's own (`worker`, solo-learn), which whitens less on each.
+   */
+  readonly sliceScope?: 'global' | 'worker';
   /** `none`: both members of a pair get gradient (default, official code); `second`: only the first (solo-learn's code, for comparison). */
   readonly stopGrad?: 'none' | 'second';
   /** Keep running mean and covariance (momentum 0.01) as state `mean`, `covariance`. Training does not use them. Default false (official code). */
@@ -51,6 +56,7 @@ export const WMSE_DEFAULTS: ResolvedWmseOptions = {
   iterations: 1,
   eps: 0,
   slicing: 'permuted',
+  sliceScope: 'global',
   stopGrad: 'none',
   runningStats: false,
   channelGroups: 0,
@@ -73,6 +79,7 @@ const check = (o: ResolvedWmseOptions): readonly OptionIssue[] => [
   ...integerAtLeast(1, o, 'iterations'),
   ...epsIssues(o),
   ...oneOf(o, 'slicing', ['permuted', 'contiguous']),
+  ...oneOf(o, 'sliceScope', ['global', 'worker']),
   ...oneOf(o, 'stopGrad', ['none', 'second']),
   ...oneOf(o, 'runningStats', [true, false]),
   ...integerAtLeast(0, o, 'channelGroups'),

@@ -1,4 +1,12 @@
-import { type HostInfo, type HostTensor, hostInts, hostTensor, type Rng, SslError } from '@contrastive/core';
+import {
+  globalBatch,
+  type HostInfo,
+  type HostTensor,
+  hostInts,
+  hostTensor,
+  type Rng,
+  SslError,
+} from '@contrastive/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { ResolvedWmseOptions } from './options.js';
 
@@ -8,13 +16,19 @@ export function sliceSizeOf({ sliceSize, channelGroups }: ResolvedWmseOptions, d
   return channelGroups === 0 ? 2 * dim : Math.max(2, Math.floor(dim / (2 * channelGroups)));
 }
 
+/** Images that slices are cut from. */
+const imagesOf = ({ sliceScope }: ResolvedWmseOptions, host: Pick<HostInfo, 'batch' | 'workers'>): number =>
+  sliceScope === 'global' ? globalBatch(host) : host.batch;
+
 /**
  * Checks that a run's batch and embedding can be whitened: the batch is cut into whole slices, and each covariance has more samples
  * than features, and twice as many unless `allowSmallSlice`.
  *
  * @throws SslError `INCOMPATIBLE`.
  */
-export function checkSlices(o: ResolvedWmseOptions, { batch, dim }: Pick<HostInfo, 'batch' | 'dim'>): void {
+export function checkSlices(o: ResolvedWmseOptions, host: Pick<HostInfo, 'batch' | 'dim' | 'workers'>): void {
+  const { dim } = host;
+  const batch = imagesOf(o, host);
   const size = sliceSizeOf(o, dim);
   if (o.channelGroups > 0 && dim % o.channelGroups !== 0) {
     throw new SslError(
@@ -57,13 +71,22 @@ function checkSamples(o: ResolvedWmseOptions, size: number, dim: number): void {
   });
 }
 
-/** Draws of a step: `order` [iterations, n], images of each slicing; with channel groups `channels` [k], cut into the groups. */
-export function drawSlices(rng: Rng, o: ResolvedWmseOptions, { batch, dim }: HostInfo): Record<string, HostTensor> {
-  const orders = Array.from({ length: o.iterations }, () =>
-    o.slicing === 'permuted' ? rng.permutation(batch) : Int32Array.from({ length: batch }, (_, i) => i),
-  );
-  const order = hostTensor<tf.Rank.R2>([o.iterations, batch], Int32Array.from(orders.flatMap((row) => [...row])));
-  return o.channelGroups === 0 ? { order } : { order, channels: hostInts(rng.permutation(dim)) };
+/**
+ * Draws of a step: `order` [iterations, n], images of each slicing; with channel groups `channels` [k], cut into the groups. n are the
+ * images that slices are cut from; of workers that slice their own, all draw the same and take theirs.
+ */
+export function drawSlices(rng: Rng, o: ResolvedWmseOptions, host: HostInfo): Record<string, HostTensor> {
+  const n = imagesOf(o, host);
+  const draws = globalBatch(host) / n;
+  const rank = draws === 1 ? 0 : host.workers!.rank;
+  const orders = Array.from({ length: o.iterations }, () => {
+    const ofEach = Array.from({ length: draws }, () =>
+      o.slicing === 'permuted' ? rng.permutation(n) : Int32Array.from({ length: n }, (_, i) => i),
+    );
+    return ofEach[rank]!;
+  });
+  const order = hostTensor<tf.Rank.R2>([o.iterations, n], Int32Array.from(orders.flatMap((row) => [...row])));
+  return o.channelGroups === 0 ? { order } : { order, channels: hostInts(rng.permutation(host.dim)) };
 }
 
 /** How rows are cut into slices. */

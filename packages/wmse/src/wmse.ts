@@ -1,4 +1,5 @@
 import {
+  type Collective,
   definePlugin,
   type HostInfo,
   type HostTensors,
@@ -42,21 +43,23 @@ export function wmse(options: WmseOptions = {}): Plugin<HostTensors, Tensors, St
     },
     outline: (terms) => ({ ...terms, wmse: { positives: 'one' } }),
     draw: (rng, _step, host) => drawSlices(rng, o, host),
-    encode: ({ online, draws }) => {
+    encode: ({ online, draws, workers }) => {
       const views = Array.from({ length: o.views }, (_, i) => online.view(viewName(i)).pooled);
-      return whitenViews(online.project(tf.concat(views)).projection, draws, o);
+      const rows = online.project(tf.concat(views)).projection;
+      return whitenViews(o.sliceScope === 'global' ? gatherViews(rows, o.views, workers) : rows, draws, o);
     },
     edit: (terms, { features }) => [...terms, pairTerm(features.whitened as tf.Tensor3D, o)],
     observe: (_scored, { features: { condition, epsilon } }) => ({
       ...(condition === undefined ? {} : { condition: tf.max(condition) }),
       ...(epsilon === undefined || o.eps !== 'auto' ? {} : { eps: tf.max(epsilon) }),
     }),
-    commit: ({ state, features }) => {
+    commit: ({ state, features, workers }) => {
       if (!o.runningStats) return;
       const slices = features.mean!.shape[0]!;
       const calls = o.statistics === 'joint' ? undefined : callOrder(o.views, slices / o.views);
-      moveRunning(state.mean!, features.mean!, { calls });
-      moveRunning(state.covariance!, features.covariance!, { calls });
+      const [mean, covariance] = workers.reduceMean([features.mean!, features.covariance!]);
+      moveRunning(state.mean!, mean!, { calls });
+      moveRunning(state.covariance!, covariance!, { calls });
     },
   });
 }
@@ -74,6 +77,14 @@ const createStats = ({ dim }: HostInfo): State =>
     mean: tf.variable(tf.zeros([dim]), false),
     covariance: tf.variable(tf.eye(dim), false),
   }));
+
+/** Rows of all workers, view after view: [d · n, k] → [d · W n, k]. */
+function gatherViews(rows: tf.Tensor2D, views: number, workers: Collective): tf.Tensor2D {
+  if (workers.size === 1) return rows;
+  const k = rows.shape[1];
+  const byImage = tf.transpose(tf.reshape(rows, [views, -1, k]), [1, 0, 2]);
+  return tf.reshape(tf.transpose(workers.gather(byImage), [1, 0, 2]), [-1, k]);
+}
 
 /** `whitened` [d, t · n, k], and what was found about the slices. */
 function whitenViews(rows: tf.Tensor2D, draws: OnDevice<HostTensors>, o: ResolvedWmseOptions): Tensors {

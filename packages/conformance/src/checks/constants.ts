@@ -1,4 +1,5 @@
 import {
+  ALONE,
   type AnyHost,
   type AnyPlugin,
   compose,
@@ -70,6 +71,8 @@ export const targetGetsNoGradient: Check = {
         slots: {},
         accumulators: [],
         guard: undefined,
+        workers: ALONE,
+        pass: { training: true, updateStats: true },
         stepNumber: () => 0,
       };
       const phases = phasesOf(composition, trainer.stepInfo(0));

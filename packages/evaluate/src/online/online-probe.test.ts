@@ -1,5 +1,5 @@
 import '@tensorflow/tfjs-backend-cpu';
-import { type HostInfo, Rng } from '@contrastive/core';
+import { ALONE, type HostInfo, Rng } from '@contrastive/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import { onlineProbe } from './online-probe.js';
@@ -14,6 +14,7 @@ const ioOf = (state: Hooked['state'], features: number[][], labels: number[]) =>
     labels: tf.tensor1d(labels, 'int32'),
     online: { view: () => ({ pooled: tf.tensor2d(features) }) },
     draws: {},
+    workers: ALONE,
     features: {},
   }) as unknown as Hooked;
 

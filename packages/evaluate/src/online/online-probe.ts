@@ -52,13 +52,13 @@ export function onlineProbe(options: OnlineProbeOptions) {
       return { accuracy: mean(correct), loss: mean(losses) };
     },
     commit: (io) => {
-      const { features, logits, target, known, count } = classify(io, o.classes);
-      const residual = tf.mul(
-        tf.sub(tf.softmax(logits), target),
-        tf.expandDims(tf.div(known, count), 1),
-      ) as tf.Tensor2D;
-      move(io.state.kernel!, io.state.kernelVelocity!, tf.matMul(features, residual, true));
-      move(io.state.bias!, io.state.biasVelocity!, tf.sum(residual, 0));
+      const { features, logits, target, known } = classify(io, o.classes);
+      const residual = tf.mul(tf.sub(tf.softmax(logits), target), tf.expandDims(known, 1)) as tf.Tensor2D;
+      const sums = [tf.matMul(features, residual, true), tf.sum(residual, 0), tf.sum(known)];
+      const [kernel, bias, labelled] = io.workers.reduceMean(sums) as [tf.Tensor, tf.Tensor, tf.Tensor];
+      const count = tf.maximum(labelled, 1 / io.workers.size); // of all workers' images, over W
+      move(io.state.kernel!, io.state.kernelVelocity!, tf.div(kernel, count));
+      move(io.state.bias!, io.state.biasVelocity!, tf.div(bias, count));
     },
   });
 }
