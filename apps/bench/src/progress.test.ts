@@ -31,9 +31,11 @@ describe('progressLine', () => {
     );
   });
 
-  it('leaves out the bar first, then what is on the right, and never exceeds the columns', () => {
-    const narrow = { ...state, imagesPerSecond: 10812 };
-    expect(progressLine(narrow, 80)).toBe('epoch 3/200  13/39  loss 5.4322  lr 0.0299  10812 img/s  wait 3 %');
+  it('leaves out the bar first, then what matters least, and never exceeds the columns', () => {
+    const wide = { ...state, imagesPerSecond: 10812 };
+    expect(progressLine(wide, 79)).toBe('epoch 3/200  13/39  loss 5.4322  10812 img/s  wait 3 %  1 h 02 min left');
+    expect(progressLine(wide, 40)).toBe('epoch 3/200  loss 5.4322');
+    expect(progressLine(wide, 45)).toBe('epoch 3/200  loss 5.4322  1 h 02 min left');
     for (let columns = 1; columns < 130; columns++)
       expect(progressLine(state, columns).length).toBeLessThanOrEqual(columns);
   });

@@ -25,21 +25,28 @@ export function duration(seconds: number): string {
 
 const BAR = 12;
 
-const partsOf = (p: Progress): string[] => [
-  `epoch ${p.epoch}/${p.epochs}`,
-  `${p.step}/${p.steps}`,
-  `loss ${p.loss.toFixed(4)}`,
-  `lr ${p.learningRate.toPrecision(3)}`,
-  `${p.imagesPerSecond.toFixed(0)} img/s`,
-  `wait ${(100 * p.dataWait).toFixed(0)} %`,
-  `${duration(p.secondsLeft)} left`,
+/** With the order in which parts are left out where there is no room: last what a person waits for. */
+const partsOf = (p: Progress): readonly { readonly text: string; readonly drop: number }[] => [
+  { text: `epoch ${p.epoch}/${p.epochs}`, drop: 6 },
+  { text: `${p.step}/${p.steps}`, drop: 3 },
+  { text: `loss ${p.loss.toFixed(4)}`, drop: 5 },
+  { text: `lr ${p.learningRate.toPrecision(3)}`, drop: 0 },
+  { text: `${p.imagesPerSecond.toFixed(0)} img/s`, drop: 2 },
+  { text: `wait ${(100 * p.dataWait).toFixed(0)} %`, drop: 1 },
+  { text: `${duration(p.secondsLeft)} left`, drop: 4 },
 ];
 
-/** One line of at most `columns` characters, by default as long as it gets. What does not fit goes from the right. */
+/** One line of at most `columns` characters, by default as long as it gets. What does not fit goes, the least needed first. */
 export function progressText(p: Progress, columns = Number.POSITIVE_INFINITY): string {
-  let kept = partsOf(p);
-  while (kept.join('  ').length > columns && kept.length > 1) kept = kept.slice(0, -1);
-  return kept.join('  ').slice(0, columns);
+  const parts = partsOf(p);
+  const textWithout = (dropped: number) =>
+    parts
+      .filter(({ drop }) => drop >= dropped)
+      .map(({ text }) => text)
+      .join('  ');
+  let dropped = 0;
+  while (textWithout(dropped).length > columns && dropped < parts.length - 1) dropped++;
+  return textWithout(dropped).slice(0, columns);
 }
 
 /** As `progressText`, with a bar in front where all of it fits. */

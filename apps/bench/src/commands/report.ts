@@ -46,13 +46,14 @@ export function reportCommand(_context: Context): Command {
 
 async function run(locations: readonly string[], flags: Flags): Promise<void> {
   const output = createProgress(process.stderr);
-  const runs = locations.flatMap(runsIn).map(({ path, name }) => readRun(path, name));
+  const found = locations.flatMap(runsIn);
+  const runs = [...new Map(found.map(({ path, name }) => [path, name]))].map(([path, name]) => readRun(path, name));
   const pictures = new Map<string, PictureFindings>();
   if (flags.pictures) {
     for (const { path, name, config } of runs) {
-      const found = await look(path, config, flags, output);
-      if (typeof found === 'string') output.message(`No pictures of ${name}: ${found}`);
-      else pictures.set(path, found);
+      const seen = await look(path, config, flags, output);
+      if (typeof seen === 'string') output.message(`No pictures of ${name}: ${seen}`);
+      else pictures.set(path, seen);
     }
   }
   writeFileAtomic(flags.out, renderReport(runs, { pictures }));
