@@ -20,6 +20,30 @@ const GRIDS: readonly [Stem, stride: number, cells: readonly [number, number, nu
   ['cifarPadded', 8, [5, 9, 13, 29]],
 ];
 
+describe('mapStages', () => {
+  test.each([
+    [1, 8, 64, 4],
+    [2, 4, 96, 8],
+    [3, 2, 112, 16],
+    [4, 1, 120, 32],
+  ] as const)(
+    '%i: stride %i, %i channels, %i cells for 32 pixels, of which the last stage is enlarged',
+    (mapStages, ...all) => {
+      const [stride, channels, cells] = all;
+      const net = resnet18({ stem: 'cifar', width: 0.125, mapStages });
+      expect([net.stride, net.channels, net.grid(32)]).toEqual([stride, channels, cells]);
+      const weights = createWeights(net.specs, Rng.create(1));
+      const images = seededTensor<tf.Rank.R4>([2, 32, 32, 3], 1);
+      const { map, pooled } = net.apply(weights, images, EVAL);
+      expect(map.shape).toEqual([2, cells, cells, channels]);
+      const last = tf.slice(pooled, [0, channels - 64], [2, 64]);
+      expectClose(last, Array.from(tf.mean(net.stages(weights, images, EVAL).stage4, [1, 2]).dataSync()), {
+        abs: 1e-5,
+      });
+    },
+  );
+});
+
 describe('shapes', () => {
   test.each(GRIDS)('stem %s has stride %i and cells %j for sides 32, 64, 96, 224', (stem, stride, cells) => {
     const net = resnet18({ stem });

@@ -12,9 +12,10 @@ import {
   type WeightSpecs,
   type Weights,
 } from '@contrastive/core';
-import type * as tf from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
 import { type CountedBackbone, outputSide } from './count.js';
 import { type BlockSettings, basicBlock, bottleneck, chain, convNorm, type MakeBlock, named } from './resnet-layers.js';
+import { upsample } from './upsample.js';
 
 /** First layers; spec "hosts" section 2. */
 export type Stem =
@@ -40,6 +41,11 @@ export interface ResNetOptions {
   readonly splits: number;
   /** `block`: keeps only the inputs of blocks for the backward pass and computes the rest again. Default `none`. */
   readonly recompute: 'none' | 'block';
+  /**
+   * Stages in the feature map, counted from the last one. Default 1. With more, the map is as fine as the first of them: the others are
+   * enlarged bilinearly and their channels stand side by side, as in a third-party segmentation port of RegionCL.
+   */
+  readonly mapStages: 1 | 2 | 3 | 4;
 }
 
 export const RESNET_DEFAULTS: ResNetOptions = {
@@ -49,6 +55,7 @@ export const RESNET_DEFAULTS: ResNetOptions = {
   convInit: 'fanOut',
   splits: 1,
   recompute: 'none',
+  mapStages: 1,
 };
 
 /** Any of the options. */
@@ -80,7 +87,7 @@ export interface ResNet extends CountedBackbone {
 }
 
 /**
- * Residual network without classifier. Map: the last stage's, after its ReLU; pooled: the mean over its cells. Weights
+ * Residual network without classifier. Map: the last stage's, after its ReLU (see `mapStages`); pooled: the mean over its cells. Weights
  * `stem/conv/kernel`, `stem/bn/…`, `stage<s>/block<b>/conv<i>/kernel`, `…/bn<i>/…`, `…/shortcut/…`; stages from 1, blocks from 0.
  *
  * @throws SslError `BAD_OPTION`.
@@ -92,6 +99,7 @@ function resnet(name: string, makeBlock: MakeBlock, depths: readonly number[], g
     ...oneOf(o, 'convInit', ['fanOut', 'fanIn']),
     ...integerAtLeast(1, o, 'splits'),
     ...oneOf(o, 'recompute', ['none', 'block']),
+    ...oneOf(o, 'mapStages', [1, 2, 3, 4]),
   ]);
   const { stem, stages } = layersOf(options, makeBlock, depths);
   const { pool } = STEMS[options.stem];
@@ -107,21 +115,27 @@ function resnet(name: string, makeBlock: MakeBlock, depths: readonly number[], g
     }
     return maps;
   };
+  const first = 4 - options.mapStages; // stages in the map, from this one on
   return {
     name,
     options: { ...options },
-    channels: stages[stages.length - 1]!.outputs,
-    stride: STEMS[options.stem].stride * (pool ? 2 : 1) * 8,
-    grid: (side) => stages.reduce((s, stage) => stage.outputSide(s), afterPool(side)),
+    channels: stages.slice(first).reduce((sum, stage) => sum + stage.outputs, 0),
+    stride: STEMS[options.stem].stride * (pool ? 2 : 1) * 2 ** first,
+    grid: (side) => stages.slice(0, first + 1).reduce((s, stage) => stage.outputSide(s), afterPool(side)),
     specs: Object.assign({}, stem.specs, ...stages.map((stage) => stage.specs)) as WeightSpecs,
     apply: (weights, images, pass) => {
-      const map = runStages(weights, images, pass).stage4;
+      const { stage1, stage2, stage3, stage4 } = runStages(weights, images, pass);
+      const parts = [stage1, stage2, stage3, stage4].slice(first);
+      const map = parts.length === 1 ? stage4 : tf.concat(enlarged(parts), 3);
       return { map, pooled: globalAveragePool(map) };
     },
     stages: runStages,
     flops: (side) => 2 * (stem.multiplyAdds(side) + chain(stages).multiplyAdds(afterPool(side))),
   };
 }
+
+/** All maps as fine as the first one. */
+const enlarged = (maps: readonly tf.Tensor4D[]): tf.Tensor4D[] => maps.map((map) => upsample(map, maps[0]!.shape[1]));
 
 function checkSide(name: string, side: number): number {
   if (Number.isSafeInteger(side) && side >= 1) return side;

@@ -14,13 +14,13 @@ const specs: WeightSpecs = {
 };
 
 /** First value of each target weight after an update from ones towards threes. */
-function after(momentum: number): Record<string, number> {
+function after(momentum: number, options?: { readonly buffers: boolean }): Record<string, number> {
   const target = createWeights(specs, Rng.create(1));
   const online = copyWeights(specs, target);
   for (const variable of Object.values(online)) variable.assign(tf.fill(variable.shape, 3));
   const before = tf.memory().numTensors;
   const m = tf.scalar(momentum);
-  updateEma(specs, target, { ...online, extra: online.mean! }, m);
+  updateEma(specs, target, { ...online, extra: online.mean! }, m, options);
   m.dispose();
   expect(tf.memory().numTensors).toBe(before);
   return Object.fromEntries(Object.entries(target).map(([name, v]) => [name, v.dataSync()[0]!]));
@@ -33,6 +33,10 @@ describe('updateEma', () => {
     expect(moved.scale).toBeCloseTo(1.5, 6);
     expect(moved.mean).toBe(1);
     expect(moved.patch).toBe(1);
+  });
+
+  it('averages statistics too where it is asked to', () => {
+    expect(after(0.75, { buffers: true })).toMatchObject({ mean: 1.5, kernel: 1.5, patch: 1 });
   });
 
   it('copies at momentum 0 and changes nothing at momentum 1', () => {

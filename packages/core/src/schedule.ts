@@ -155,14 +155,25 @@ export interface MomentumOptions {
    * `cosineLightly`: t/(T−1) instead, so that the last step has m₁. Default `cosine`.
    */
   kind?: 'constant' | 'cosine' | 'cosineLightly';
+  /**
+   * Whether batch norm's running statistics of the target are averaged with the online network's as well. Default false: they are
+   * the target's own. RegionCL's released code can do so, but does not. Only matters where the target is evaluated.
+   */
+  buffers?: boolean;
 }
-export const MOMENTUM_DEFAULTS: Readonly<Required<MomentumOptions>> = { base: 0.99, final: 1, kind: 'cosine' };
+export const MOMENTUM_DEFAULTS: Readonly<Required<MomentumOptions>> = {
+  base: 0.99,
+  final: 1,
+  kind: 'cosine',
+  buffers: false,
+};
 
 /** EMA momentum over the steps of a run. Source: spec "hosts" section 1. @throws SslError `BAD_OPTION`. */
 export function momentumSchedule(options: MomentumOptions = {}): Schedule {
   const o = resolveOptions('momentum schedule', MOMENTUM_DEFAULTS, options, (given) => [
     ...within(0, 1, given, 'base', 'final'),
     ...oneOf(given, 'kind', ['constant', 'cosine', 'cosineLightly']),
+    ...oneOf(given, 'buffers', [true, false]),
   ]);
   if (o.kind === 'constant') return () => o.base;
   return ({ step, epochs, stepsPerEpoch }) => {

@@ -190,7 +190,8 @@ export function momentumTarget(networks: Networks, options: MomentumOptions, pla
   const lag = placement === 'after' ? 1 : 0;
   return {
     draw: (step) => ({ momentum: hostScalar(schedule({ ...step, step: Math.max(0, step.step - lag) })) }),
-    begin: ({ targetWeights, onlineWeights, draws }) => updateEma(specs, targetWeights, onlineWeights, draws.momentum),
+    begin: ({ targetWeights, onlineWeights, draws }) =>
+      updateEma(specs, targetWeights, onlineWeights, draws.momentum, { buffers: options.buffers ?? false }),
   };
 }
 
