@@ -7,6 +7,7 @@ export { type EncodeMap, HEAD_TRAINING_DEFAULTS, type HeadTrainingOptions } from
 export * from './extract/extract.js';
 export * from './features.js';
 export * from './finetune/fine-tune.js';
+export { type Mixing, mixBatch, smoothTargets } from './finetune/mixing.js';
 export * from './finetune/recipes.js';
 export * from './knn/knn.js';
 export * from './knn/nearest.js';

@@ -149,8 +149,8 @@ const PROTOCOLS: Readonly<Record<string, Protocol>> = {
   finetune: {
     needsLabels: true,
     needsNetwork: true,
-    variants: ['lightly'],
-    about: 'fine-tuning of all layers on all labels',
+    variants: ['lightly', 'vitMocoV3', 'vitMae'],
+    about: 'fine-tuning of all layers on all labels; default: lightly',
     run: fineTuned,
   },
   metrics: {

@@ -91,9 +91,9 @@ const nameOf = ({ name, epochs }: FineTuneRecipe, given: number | undefined): st
   given === undefined || given === epochs ? name : `${name}, ${given} epochs`;
 
 /** Full fine-tuning (spec "evaluation" 4.1). */
-export async function fineTuned(context: ProtocolContext): Promise<Measured[]> {
+export async function fineTuned(context: ProtocolContext, variant = 'lightly'): Promise<Measured[]> {
   const { subject, sets, epochs } = context;
-  const recipe = FINE_TUNE_RECIPES.lightly;
+  const recipe: FineTuneRecipe = FINE_TUNE_RECIPES[variant as keyof typeof FINE_TUNE_RECIPES];
   const score = await scoreAfter(context, subject.encoder!, subject.encoder!.weights, sets.train, recipe);
   return accuracyRows(nameOf(recipe, epochs), score, 'last epoch');
 }

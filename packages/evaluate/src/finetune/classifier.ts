@@ -3,7 +3,6 @@ import {
   type CompiledStep,
   createWeights,
   type HostTensor,
-  hostInts,
   hostScalar,
   linear,
   normal,
@@ -12,6 +11,7 @@ import {
   type Program,
   Rng,
   type Runtime,
+  SslError,
   type StepFunction,
   type WeightSpecs,
   type Weights,
@@ -21,8 +21,8 @@ import * as tf from '@tensorflow/tfjs-core';
 
 /** An encoder with a linear head, its optimiser state and the compiled steps of both. */
 export interface TrainableClassifier {
-  /** One step; images [n, side, side, 3] and their classes. @returns the mean cross-entropy before the step. */
-  step(images: HostTensor<tf.Rank.R4>, labels: Int32Array, learningRate: number): Promise<number>;
+  /** One step; images [n, side, side, 3] and target rows [n, classes] of sum 1. @returns the mean cross-entropy before the step. */
+  step(images: HostTensor<tf.Rank.R4>, targets: Float32Array, learningRate: number): Promise<number>;
   /** Logits [n, classes] in evaluation mode. All calls must have the same n. */
   logits(images: HostTensor<tf.Rank.R4>): Promise<Float32Array>;
   /** The encoder's weights as they are now; they are the classifier's. */
@@ -40,6 +40,10 @@ export interface ClassifierOptions {
   readonly learningRate: number;
   /** The head's rate as a multiple of it. */
   readonly headFactor: number;
+  /** Rate of each block as a multiple of that of the block behind it; `undefined`: all alike. */
+  readonly layerDecay: number | undefined;
+  /** Longer gradients (all parameters together) are cut to this length; `undefined`: none. */
+  readonly clipNorm: number | undefined;
   readonly seed: number;
   readonly runtime: Runtime;
 }
@@ -67,14 +71,14 @@ export function createClassifier(options: ClassifierOptions): TrainableClassifie
   const trunk = createWeights(backbone.specs, rng.fork('backbone'));
   if (options.weights !== undefined) for (const [name, v] of Object.entries(trunk)) v.assign(options.weights[name]!);
   const headWeights = createWeights(headSpecs, rng.fork('head'));
-  const group = (specs: WeightSpecs, weights: Weights, factor: number): Group => {
-    const parameters = Object.entries(weights)
-      .filter(([, variable]) => variable.trainable)
-      .map(([path, variable]) => ({ path, variable, spec: specs[path]! }));
+  const group = (parameters: readonly Parameter[], factor: number): Group => {
     const optimizer = options.optimizer(learningRate * factor);
     return { parameters, optimizer, slots: optimizer.slots(parameters), factor };
   };
-  const groups = [group(backbone.specs, trunk, 1), group(headSpecs, headWeights, options.headFactor)];
+  const groups = [
+    ...layersOf(trainable(backbone.specs, trunk), options.layerDecay).map(([factor, layer]) => group(layer, factor)),
+    group(trainable(headSpecs, headWeights), options.headFactor),
+  ];
   const variables = {
     ...under('backbone', trunk),
     ...under('head', headWeights),
@@ -84,7 +88,7 @@ export function createClassifier(options: ClassifierOptions): TrainableClassifie
     const pass = { training, updateStats: training };
     return head.apply(headWeights, backbone.apply(trunk, images, pass).pooled, pass);
   };
-  const train = trainStep(groups, classes, (images) => logitsOf(images, true));
+  const train = trainStep(groups, options.clipNorm, (images) => logitsOf(images, true));
   const score: StepFunction = ({ images }) => ({ logits: logitsOf(images as tf.Tensor4D, false) });
   return new CompiledClassifier(runtime.createProgram(variables), variables, trunk, { train, score }, learningRate);
 }
@@ -92,29 +96,68 @@ export function createClassifier(options: ClassifierOptions): TrainableClassifie
 const under = (prefix: string, weights: Weights): Weights =>
   Object.fromEntries(Object.entries(weights).map(([name, v]) => [`${prefix}/${name}`, v]));
 
+/** A class token counts as a bias: recipes that spare biases from decay spare it too. */
+const trainable = (specs: WeightSpecs, weights: Weights): Parameter[] =>
+  Object.entries(weights)
+    .filter(([, variable]) => variable.trainable)
+    .map(([path, variable]) => {
+      const spec = specs[path]!;
+      return { path, variable, spec: path === 'cls' ? { ...spec, role: 'bias' } : spec };
+    });
+
+/**
+ * Parameters by their rates' factors: decay^(blocks + 1 − layer), where the input is layer 0, block i is layer i + 1 and what follows is
+ * the last layer.
+ */
+function layersOf(parameters: readonly Parameter[], decay: number | undefined): [number, Parameter[]][] {
+  if (decay === undefined) return [[1, [...parameters]]];
+  const blockOf = ({ path }: Parameter) => Number(/^block(\d+)\//.exec(path)?.[1] ?? Number.NaN);
+  const blocks = 1 + Math.max(-1, ...parameters.map(blockOf).filter(Number.isFinite));
+  if (blocks === 0) {
+    throw new SslError('BAD_OPTION', 'fineTune: a rate that falls from block to block needs a network of blocks.', {
+      hint: 'This recipe is for vision transformers.',
+    });
+  }
+  const layers = new Map<number, Parameter[]>();
+  for (const parameter of parameters) {
+    const block = blockOf(parameter);
+    const layer = Number.isFinite(block) ? block + 1 : parameter.path.startsWith('norm/') ? blocks + 1 : 0;
+    layers.set(layer, [...(layers.get(layer) ?? []), parameter]);
+  }
+  return [...layers].map(([layer, own]) => [decay ** (blocks + 1 - layer), own]);
+}
+
 function trainStep(
   groups: readonly Group[],
-  classes: number,
+  clipNorm: number | undefined,
   logitsOf: (images: tf.Tensor4D) => tf.Tensor2D,
 ): StepFunction {
   const parameters = groups.flatMap((g) => g.parameters);
-  return ({ images, labels, scheduled, base }) => {
-    // Not oneHot's own float32: the wasm backend writes integers into it.
-    const target = tf.cast(tf.oneHot(labels as tf.Tensor1D, classes), 'float32');
+  return ({ images, targets, scheduled, base }) => {
     const { value, grads } = tf.variableGrads(
       () => {
         const logits = logitsOf(images as tf.Tensor4D);
-        return tf.mean(tf.sub(tf.logSumExp(logits, 1), tf.sum(tf.mul(logits, target), 1))) as tf.Scalar;
+        return tf.mean(tf.sub(tf.logSumExp(logits, 1), tf.sum(tf.mul(logits, targets!), 1))) as tf.Scalar;
       },
       parameters.map((p) => p.variable),
     );
+    const all = parameters.map((p) => grads[p.variable.name] ?? tf.zerosLike(p.variable));
+    const gradients = new Map(clipped(all, clipNorm).map((gradient, i) => [parameters[i]!, gradient]));
     for (const { parameters: own, optimizer, slots, factor } of groups) {
-      const gradients = own.map((p) => grads[p.variable.name] ?? tf.zerosLike(p.variable));
       const rate = (r: tf.Tensor) => tf.mul(r, factor) as tf.Scalar;
-      optimizer.update(own, gradients, slots, { scheduled: rate(scheduled!), base: rate(base!) });
+      const ours = own.map((p) => gradients.get(p)!);
+      optimizer.update(own, ours, slots, { scheduled: rate(scheduled!), base: rate(base!) });
     }
     return { loss: value };
   };
+}
+
+/** All gradients times min(1, limit / (length + 1e-6)), as PyTorch does. */
+function clipped(gradients: readonly tf.Tensor[], limit: number | undefined): readonly tf.Tensor[] {
+  if (limit === undefined) return gradients;
+  const length = tf.sqrt(tf.addN(gradients.map((g) => tf.sum(tf.square(g)))));
+  const scale = tf.minimum(1, tf.div(limit, tf.add(length, 1e-6)));
+  return gradients.map((g) => tf.mul(g, scale));
 }
 
 class CompiledClassifier implements TrainableClassifier {
@@ -129,9 +172,11 @@ class CompiledClassifier implements TrainableClassifier {
     readonly learningRate: number,
   ) {}
 
-  async step(images: HostTensor<tf.Rank.R4>, labels: Int32Array, learningRate: number): Promise<number> {
+  async step(images: HostTensor<tf.Rank.R4>, data: Float32Array, learningRate: number): Promise<number> {
     const rates = { scheduled: hostScalar(learningRate), base: hostScalar(this.learningRate) };
-    const inputs = { images, labels: hostInts(labels), ...rates };
+    const [n] = images.shape;
+    const targets: HostTensor = { shape: [n, data.length / n], dtype: 'float32', data };
+    const inputs = { images, targets, ...rates };
     this.#train ??= await this.program.prepare('fine-tune', this.steps.train, inputs);
     const { loss } = await this.#train.run(inputs);
     return loss!.data[0]!;

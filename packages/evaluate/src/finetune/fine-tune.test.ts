@@ -1,10 +1,10 @@
 import '@tensorflow/tfjs-backend-cpu';
-import { type Backbone, eagerRuntime, linear, Rng } from '@contrastive/core';
+import { type Backbone, eagerRuntime, linear, prefixed, Rng, sgd } from '@contrastive/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import type { ImageBatch } from '../extract/extract.js';
 import { type FineTuneOptions, fineTune, type TrainingBatches } from './fine-tune.js';
-import { SEMI_SUPERVISED } from './recipes.js';
+import { FINE_TUNE_RECIPES, SEMI_SUPERVISED } from './recipes.js';
 
 const dense = linear(12, 4);
 /** Images of 2 × 2 pixels, flattened, through one layer. */
@@ -93,6 +93,52 @@ describe('fineTune', () => {
     const network = await fineTune({ ...options, recipe: head });
     expect(network.lossPerEpoch[19]).toBeLessThan(network.lossPerEpoch[0]! - 0.01);
     network.dispose();
+  });
+
+  it('lets rates fall from block to block, and cuts long gradients', async () => {
+    const parts = [0, 1].map((i) => prefixed(`block${i}`, linear(12, 12)));
+    const last = prefixed('norm', linear(12, 4));
+    const blocks: Backbone = {
+      ...backbone,
+      specs: Object.assign({}, ...[...parts, last].map((part) => part.specs)) as Backbone['specs'],
+      apply: (weights, images, pass) => {
+        const flat = tf.reshape(images, [-1, 12]) as tf.Tensor2D;
+        const hidden = parts.reduce((x, part) => part.apply(weights, x, pass), flat);
+        const pooled = last.apply(weights, hidden, pass);
+        return { pooled, map: tf.reshape(pooled, [-1, 1, 1, 4]) };
+      },
+    };
+    /** How far one step of Adam moves each layer: by its rate. */
+    const moves = async (layerDecay: number | undefined) => {
+      const recipe = { ...FINE_TUNE_RECIPES.vitMae, schedule: () => () => 0.01, mixing: undefined, layerDecay };
+      const train = { ...options.train, stepsPerEpoch: 1, epoch: () => [batch(8, 1)] };
+      const run = async (epochs: number) => {
+        const network = await fineTune({ ...options, backbone: blocks, recipe, train, epochs });
+        const weights = await network.encoder();
+        const values = await Promise.all(
+          ['block0', 'block1', 'norm'].map((name) => weights[`${name}/kernel`]!.data() as Promise<Float32Array>),
+        );
+        network.dispose();
+        return values.map((v) => v.slice());
+      };
+      const [one, two] = [await run(1), await run(2)];
+      return one.map((v, layer) => v.reduce((most, x, i) => Math.max(most, Math.abs(x - two[layer]![i]!)), 0));
+    };
+    const [first, second, third] = await moves(0.5);
+    expect(first! / second!).toBeCloseTo(0.5, 1);
+    expect(second! / third!).toBeCloseTo(0.5, 1);
+    await expect(fineTune({ ...options, recipe: FINE_TUNE_RECIPES.vitMae })).rejects.toThrow(
+      /needs a network of blocks/,
+    );
+    const plain = { ...options.recipe, optimizer: (learningRate: number) => sgd({ learningRate }), learningRate: 1 };
+    const lossOf = async (clipNorm: number | undefined) => {
+      const network = await fineTune({ ...options, recipe: { ...plain, clipNorm }, epochs: 1 });
+      network.dispose();
+      return network.lossPerEpoch[0]!;
+    };
+    const [unmoved, free] = [await lossOf(1e-6), await lossOf(undefined)];
+    expect(unmoved).toBeCloseTo(Math.log(2), 2); // the head starts near 0 and hardly moves
+    expect(Math.abs(free - unmoved)).toBeGreaterThan(0.01);
   });
 
   it('refuses labels outside the classes, missing labels, one class and empty epochs', async () => {

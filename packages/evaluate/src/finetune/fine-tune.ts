@@ -2,6 +2,7 @@ import {
   type Backbone,
   type HostTensor,
   integerAtLeast,
+  Rng,
   type Runtime,
   SslError,
   type Weights,
@@ -12,6 +13,7 @@ import { rankOf } from '../knn/vote.js';
 import type { ClassifierScore } from '../linear/classifier.js';
 import { accuracyOf } from '../stats/accuracy.js';
 import { createClassifier, type TrainableClassifier } from './classifier.js';
+import { mixBatch, smoothTargets } from './mixing.js';
 import type { FineTuneRecipe } from './recipes.js';
 
 /** Labelled training images as batches of equal size, augmented and in a new order every epoch (counted from 1). */
@@ -64,11 +66,12 @@ export async function fineTune(options: FineTuneOptions): Promise<FineTuned> {
   if (classes < 2) throw new SslError('DATA', `fineTune: ${classes} class was given, but two are needed.`);
   const scale = recipe.referenceBatch === undefined ? 1 : train.batchSize / recipe.referenceBatch;
   const learningRate = recipe.learningRate * scale;
-  const { headFactor, optimizer } = recipe;
-  const parts = { backbone, weights, classes, optimizer, learningRate, headFactor, seed, runtime };
+  const { headFactor, optimizer, layerDecay, clipNorm } = recipe;
+  const rates = { optimizer, learningRate, headFactor, layerDecay, clipNorm };
+  const parts = { backbone, weights, classes, ...rates, seed, runtime };
   const network = createClassifier(parts);
   try {
-    const lossPerEpoch = await trainEpochs(network, options, epochs, learningRate);
+    const lossPerEpoch = await trainEpochs(network, options, { epochs, learningRate, seed });
     return {
       protocol: recipe.name,
       lossPerEpoch,
@@ -85,9 +88,9 @@ export async function fineTune(options: FineTuneOptions): Promise<FineTuned> {
 async function trainEpochs(
   network: TrainableClassifier,
   { recipe, train, classes, onEpoch }: FineTuneOptions,
-  epochs: number,
-  learningRate: number,
+  { epochs, learningRate, seed }: { readonly epochs: number; readonly learningRate: number; readonly seed: number },
 ): Promise<number[]> {
+  const rng = Rng.create(seed).fork('mixing');
   const schedule = recipe.schedule(learningRate);
   const { stepsPerEpoch } = train;
   const lossPerEpoch: number[] = [];
@@ -95,11 +98,13 @@ async function trainEpochs(
   for (let epoch = 1; epoch <= epochs; epoch++) {
     let sum = 0;
     for await (const { images, labels } of train.epoch(epoch)) {
-      const loss = await network.step(
-        images,
-        checkedLabels(labels, classes),
-        schedule({ step, epoch, epochs, stepsPerEpoch }),
-      );
+      const plain = smoothTargets(checkedLabels(labels, classes), classes, recipe.labelSmoothing);
+      const batch =
+        recipe.mixing === undefined
+          ? { images, targets: plain }
+          : mixBatch(images, plain, recipe.mixing, rng.fork(step));
+      const rate = schedule({ step, epoch, epochs, stepsPerEpoch });
+      const loss = await network.step(batch.images, batch.targets, rate);
       if (!Number.isFinite(loss)) throw diverged(recipe.name, epoch, learningRate);
       sum += loss;
       step++;

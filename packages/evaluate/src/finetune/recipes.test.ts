@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type FineTuneRecipe, SEMI_SUPERVISED } from './recipes.js';
+import { FINE_TUNE_RECIPES, type FineTuneRecipe, SEMI_SUPERVISED } from './recipes.js';
 
 const settings = ({ epochs, batchSize, learningRate, headFactor }: FineTuneRecipe) => ({
   epochs,
@@ -30,5 +30,18 @@ describe('SEMI_SUPERVISED', () => {
     for (const [i, rate] of [1, 0.2, 0.2, 0.04].entries()) expect(rates[i]).toBeCloseTo(rate, 12);
     expect(at(SEMI_SUPERVISED.vissl.onePercent, 30, 70)).toBe(1);
     expect(at(SEMI_SUPERVISED.vissl.onePercent, 31, 70)).toBeCloseTo(0.1, 12);
+  });
+});
+
+describe('FINE_TUNE_RECIPES', () => {
+  it('warms transformers up for 5 epochs, then falls to 1e-5 or 0', () => {
+    const rateAt = ({ schedule, epochs, learningRate }: FineTuneRecipe, done: number) =>
+      schedule(learningRate)({ step: 10 * done, epoch: Math.floor(done) + 1, epochs, stepsPerEpoch: 10 });
+    const { vitMocoV3, vitMae } = FINE_TUNE_RECIPES;
+    expect(rateAt(vitMocoV3, 0)).toBeCloseTo(1e-5, 10);
+    expect(rateAt(vitMocoV3, 5)).toBeCloseTo(5e-4, 10);
+    expect(rateAt(vitMocoV3, 150)).toBeCloseTo(1e-5, 10);
+    expect(rateAt(vitMae, 100)).toBeCloseTo(0, 10);
+    expect([vitMocoV3.clipNorm, vitMae.layerDecay]).toEqual([5, 0.65]);
   });
 });

@@ -1,4 +1,5 @@
-import { cosineRate, type Optimizer, type Schedule, sgd, stepRate } from '@contrastive/core';
+import { adamW, cosineRate, type Optimizer, type Schedule, sgd, stepRate, warmupCosineRate } from '@contrastive/core';
+import type { Mixing } from './mixing.js';
 
 /** How a whole network with a new linear head is trained on labels. */
 export interface FineTuneRecipe {
@@ -15,6 +16,14 @@ export interface FineTuneRecipe {
   readonly epochs: number;
   readonly optimizer: (learningRate: number) => Optimizer;
   readonly schedule: (learningRate: number) => Schedule;
+  /** ε of label smoothing, in [0, 1). */
+  readonly labelSmoothing: number;
+  /** Mixup and CutMix; `undefined`: none. */
+  readonly mixing: Mixing | undefined;
+  /** Rate of a transformer's block as a multiple of the next block's, in (0, 1]; `undefined`: all alike. */
+  readonly layerDecay: number | undefined;
+  /** Longest gradient of all parameters together; `undefined`: any. */
+  readonly clipNorm: number | undefined;
 }
 
 const momentumSgd =
@@ -37,11 +46,52 @@ const LIGHTLY: FineTuneRecipe = {
   epochs: 30,
   optimizer: momentumSgd(0),
   schedule: cosine,
+  labelSmoothing: 0,
+  mixing: undefined,
+  layerDecay: undefined,
+  clipNorm: undefined,
+};
+
+/** Five epochs of linear warm-up, then half a cosine, both above `end` of the rate. */
+const warmedCosine =
+  (end: number) =>
+  (learningRate: number): Schedule => {
+    const above = warmupCosineRate(learningRate * (1 - end), { warmupEpochs: 5 });
+    return (step) => end * learningRate + above(step);
+  };
+
+/** Of DeiT (Touvron et al. 2021), as mmselfsup fine-tunes MoCo v3's transformers. No decay on norms, biases and the class token. */
+const VIT: FineTuneRecipe = {
+  name: 'fine-tuning, ViT MoCo v3 style without drop path',
+  learningRate: 5e-4,
+  headFactor: 1,
+  referenceBatch: 512,
+  batchSize: 512,
+  epochs: 150,
+  optimizer: (learningRate) => adamW({ learningRate, weightDecay: 0.05, excludeVectors: true }),
+  schedule: warmedCosine(0.02),
+  labelSmoothing: 0.1,
+  mixing: { mixup: 0.8, cutmix: 1 },
+  layerDecay: undefined,
+  clipNorm: 5,
 };
 
 /** Settings of full fine-tuning (spec "evaluation" 4.1). Views are random crops (8 to 100 % of the area) and flips. */
 export const FINE_TUNE_RECIPES = {
   lightly: LIGHTLY,
+  /** Down to 1e-5 (a fiftieth of the rate). Published with drop path 0.1 as well, which our transformers do not have. */
+  vitMocoV3: VIT,
+  /** lightly's MAE style. Published with RandAugment, erasing and drop path as well; the table gives no batch size: 256. */
+  vitMae: {
+    ...VIT,
+    name: 'fine-tuning, ViT MAE style without RandAugment, erasing and drop path',
+    referenceBatch: 256,
+    batchSize: 256,
+    epochs: 100,
+    schedule: warmedCosine(0),
+    layerDecay: 0.65,
+    clipNorm: undefined,
+  },
   /** The upper bar: the same network trained from scratch on all labels. Our choice: the rates of supervised CIFAR training. */
   supervised: {
     ...LIGHTLY,
