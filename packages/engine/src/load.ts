@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { type OptionIssue, resolveOptions, SslError } from '@contrastive/core';
+import { type OptionIssue, oneOf, resolveOptions, SslError } from '@contrastive/core';
 import { installBackend, type NodeBackend } from './eager/backend.js';
 import { EagerBinding } from './eager/binding.js';
 import { type Device, type EagerContext, openContext } from './eager/context.js';
@@ -18,9 +18,16 @@ export interface LoadOptions {
    * `compiledRuntime({ threads: 1 })`) results repeat bit by bit.
    */
   readonly threads?: number | undefined;
+  /** Where to compute. `auto` (default): on the GPU if TensorFlow finds one. `cpu`: not there. `gpu`: it must find one. */
+  readonly device?: 'auto' | 'cpu' | 'gpu';
 }
 
-export const LOAD_DEFAULTS: Readonly<LoadOptions> = { library: undefined, variant: undefined, threads: undefined };
+export const LOAD_DEFAULTS: Readonly<LoadOptions> = {
+  library: undefined,
+  variant: undefined,
+  threads: undefined,
+  device: 'auto',
+};
 
 /** The loaded TensorFlow. */
 export interface TensorFlow {
@@ -39,6 +46,7 @@ export interface LoadedTensorFlow extends TensorFlow {
   readonly api: CApi;
   readonly binding: EagerBinding;
   readonly backend: NodeBackend;
+  readonly device: NonNullable<LoadOptions['device']>;
 }
 
 // A process can hold one TensorFlow: its devices, thread pool and registries are global to the process.
@@ -52,14 +60,15 @@ export const currentTensorFlow = (): LoadedTensorFlow | undefined => loaded;
  * TensorFlow: it lives until the process ends.
  *
  * @throws SslError `BACKEND_MISSING` if there is no library that loads; `BAD_OPTION` for options that a loaded TensorFlow
- *   cannot follow any more.
+ *   cannot follow any more, or `device: 'gpu'` where it finds none.
  */
 export async function loadTensorFlow(options: LoadOptions = {}): Promise<TensorFlow> {
   const resolved = resolveOptions('loadTensorFlow', LOAD_DEFAULTS, options, checkOptions);
   if (loaded !== undefined) return checkSame(loaded, resolved);
+  const { device = 'auto' } = resolved;
   const { api, library } = loadFirst(resolved);
   const threads = resolved.threads ?? (Number(process.env.TF_NUM_INTRAOP_THREADS) || availableParallelism());
-  const context: EagerContext = openContext(api, { intraOpThreads: threads });
+  const context: EagerContext = openContext(api, { intraOpThreads: threads, device });
   const binding = new EagerBinding(api, context);
   const backend = installBackend(binding);
   loaded = {
@@ -71,8 +80,9 @@ export async function loadTensorFlow(options: LoadOptions = {}): Promise<TensorF
     api,
     binding,
     backend,
+    device,
   };
-  return loaded;
+  return checkSame(loaded, resolved);
 }
 
 function checkOptions(o: LoadOptions): OptionIssue[] {
@@ -83,10 +93,16 @@ function checkOptions(o: LoadOptions): OptionIssue[] {
   if (o.variant !== undefined && o.variant !== 'cpu' && o.variant !== 'cuda') {
     issues.push({ option: 'variant', problem: `must be 'cpu' or 'cuda', but is ${String(o.variant)}` });
   }
-  return issues;
+  return [...issues, ...oneOf(o, 'device', ['auto', 'cpu', 'gpu'])];
 }
 
 function checkSame(tensorflow: LoadedTensorFlow, wanted: LoadOptions): LoadedTensorFlow {
+  if (wanted.device === 'gpu' && !tensorflow.isUsingGpuDevice) throw noGpu(tensorflow);
+  if (wanted.device === 'cpu' && tensorflow.isUsingGpuDevice) {
+    throw new SslError('BAD_OPTION', 'loadTensorFlow: device is cpu, but TensorFlow is loaded with its GPU.', {
+      hint: 'A process loads TensorFlow once: give the options in the first call.',
+    });
+  }
   const other = wanted.library !== undefined && wanted.library !== tensorflow.library.file;
   if (!other && (wanted.threads === undefined || wanted.threads === tensorflow.threads)) return tensorflow;
   throw new SslError(
@@ -95,6 +111,13 @@ function checkSame(tensorflow: LoadedTensorFlow, wanted: LoadOptions): LoadedTen
     { hint: 'A process loads TensorFlow once: give the options in the first call.' },
   );
 }
+
+const noGpu = ({ library, devices }: LoadedTensorFlow): SslError =>
+  new SslError(
+    'BAD_OPTION',
+    `loadTensorFlow: device is gpu, but ${library.file} finds only ${devices.map((d) => d.type).join(', ')}.`,
+    { hint: "It takes an NVIDIA GPU with its driver, and the CUDA build: `setup({ variant: 'cuda' })`." },
+  );
 
 /** Loads the first library that loads. A library that is found but broken is reported only if no other one works. */
 function loadFirst(options: LoadOptions): { api: CApi; library: LibraryLocation } {

@@ -8,6 +8,10 @@ export interface SessionConfig {
   readonly interOpThreads?: number | undefined;
   /** Gives the session its own pool of `interOpThreads`, instead of the process's. */
   readonly ownThreads?: boolean | undefined;
+  /** `cpu` hides GPUs. */
+  readonly device?: 'auto' | 'cpu' | 'gpu' | undefined;
+  /** Compiles clusters of operations by XLA where they run on a GPU. */
+  readonly xla?: boolean | undefined;
   /** The worker that the session belongs to: it uses this worker's devices only, and worker 0 brings collectives together. */
   readonly worker?: { readonly rank: number } | undefined;
 }
@@ -21,11 +25,13 @@ export const taskName = (rank: number): string => `/job:worker/replica:0/task:${
  */
 export const encodeConfig = (config: SessionConfig): Uint8Array =>
   message(
+    ...(config.device === 'cpu' ? [bytesField(1, message(bytesField(1, 'GPU'), intField(2, 0)))] : []), // device_count
     ...(config.intraOpThreads === undefined ? [] : [intField(2, config.intraOpThreads)]),
     ...(config.interOpThreads === undefined ? [] : [intField(5, config.interOpThreads)]),
     bytesField(6, intField(4, true)), // gpu_options.allow_growth
     intField(7, true), // allow_soft_placement
     ...(config.ownThreads === true ? [intField(9, true)] : []), // use_per_session_threads
+    ...(config.xla === true ? [bytesField(10, bytesField(3, intField(5, 1)))] : []), // graph_options.optimizer_options.global_jit_level
     ...(config.worker === undefined ? [] : workerFields(config.worker.rank)),
   );
 
