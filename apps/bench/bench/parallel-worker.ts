@@ -1,4 +1,5 @@
 // One of the processes of parallel.ts. Usage: parallel-worker.ts JSON (a ParallelCase), with TF_CONFIG. Rank 0 prints its costs as JSON.
+import { readFileSync } from 'node:fs';
 import {
   type Collective,
   hostInts,
@@ -31,10 +32,21 @@ export interface ParallelCosts extends StepCosts {
   /** All-reduces by themselves: of the bucket, and of one number. */
   readonly bucketMs: number;
   readonly smallMs: number;
+  /** Bytes that went over the loopback interface, of both processes, with the headers of all protocols. */
+  readonly wire: Readonly<Record<'aloneMs' | 'localMs' | 'synchronisedMs' | 'bucketMs' | 'smallMs', number>>;
 }
 
 const SIDE = 32;
 const threads = 1;
+
+/** Of this network namespace, so other programs must be quiet; 0 where the system has no /proc. */
+function loopbackBytes(): number {
+  try {
+    return Number(/^\s*lo:\s*(\d+)/m.exec(readFileSync('/proc/net/dev', 'utf8'))?.[1] ?? 0);
+  } catch {
+    return 0;
+  }
+}
 
 /** An all-reduce of `size` numbers that lie on the device. */
 async function reduction(name: string, size: number, collective: Collective, runtime: Runtime) {
@@ -87,20 +99,23 @@ async function measure({ rounds, width, batch }: ParallelCase): Promise<void> {
     bucketMs: await reduction('bucket', numbers, collective, runtime),
     smallMs: await reduction('small', 1, collective, runtime),
   };
-  const times = new Map(Object.keys(work).map((name) => [name, [] as number[]]));
+  const lists = () => new Map(Object.keys(work).map((name) => [name, [] as number[]]));
+  const [times, bytes] = [lists(), lists()];
   for (let round = -1; round < rounds; round++) {
     for (const [name, run] of Object.entries(work)) {
       await work.smallMs(); // both begin together
-      const start = performance.now();
+      const [start, sent] = [performance.now(), loopbackBytes()];
       await run();
-      if (round >= 0) times.get(name)!.push(performance.now() - start); // the first round records the steps
+      if (round < 0) continue; // it records the steps
+      times.get(name)!.push(performance.now() - start);
+      bytes.get(name)!.push(loopbackBytes() - sent);
     }
   }
   await work.smallMs();
   if (cluster.rank > 0) return;
-  const medians = Object.fromEntries([...times].map(([name, list]) => [name, medianOf(list)]));
+  const medians = (of: typeof times) => Object.fromEntries([...of].map(([name, list]) => [name, medianOf(list)]));
   const gatherBytes = 4 * info.anchorViews.length * batch * info.dim;
-  console.log(JSON.stringify({ ...medians, bucketBytes: 4 * numbers, gatherBytes }));
+  console.log(JSON.stringify({ ...medians(times), wire: medians(bytes), bucketBytes: 4 * numbers, gatherBytes }));
 }
 
 await measure(JSON.parse(process.argv[2]!) as ParallelCase);

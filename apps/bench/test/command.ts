@@ -87,14 +87,29 @@ export async function writeImages(folder: string, { count, classes = ['dark', 'l
   }
 }
 
-/** Waits until a checkpoint of a run is there. */
-export async function firstCheckpoint(run: string): Promise<void> {
+/** Names of a run's checkpoints, oldest first. */
+export function checkpointsOf(run: string): string[] {
   const folder = join(run, 'checkpoints');
-  for (let waited = 0; waited < 60_000; waited += 10) {
-    if (existsSync(folder) && readdirSync(folder).some((name) => name.endsWith('.safetensors'))) return;
+  return existsSync(folder)
+    ? readdirSync(folder)
+        .filter((name) => name.endsWith('.safetensors'))
+        .sort()
+    : [];
+}
+
+/** Waits until a run has a newer checkpoint than those it has now. */
+export async function nextCheckpoint(run: string): Promise<void> {
+  const newest = checkpointsOf(run).at(-1);
+  for (let waited = 0; waited < 120_000; waited += 10) {
+    if (checkpointsOf(run).at(-1) !== newest) return;
     await sleep(10);
   }
-  throw new Error(`${run} has no checkpoint after a minute`);
+  throw new Error(`${run} has no new checkpoint after two minutes`);
+}
+
+/** Waits until a checkpoint of a run is there. */
+export async function firstCheckpoint(run: string): Promise<void> {
+  if (checkpointsOf(run).length === 0) await nextCheckpoint(run);
 }
 
 export const readSummary = (run: string) =>
