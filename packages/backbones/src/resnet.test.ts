@@ -28,8 +28,7 @@ describe('mapStages', () => {
     [4, 1, 120, 32],
   ] as const)(
     '%i: stride %i, %i channels, %i cells for 32 pixels, of which the last stage is enlarged',
-    (mapStages, ...all) => {
-      const [stride, channels, cells] = all;
+    (mapStages, stride, channels, cells) => {
       const net = resnet18({ stem: 'cifar', width: 0.125, mapStages });
       expect([net.stride, net.channels, net.grid(32)]).toEqual([stride, channels, cells]);
       const weights = createWeights(net.specs, Rng.create(1));
