@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { decodeSafetensors, encodeSafetensors } from '@contrastive/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -34,6 +34,30 @@ describe.concurrent('contrastive evaluate', () => {
     const { evaluations } = JSON.parse(readFileSync(at('run', 'evaluation.json'), 'utf8'));
     expect(evaluations).toHaveLength(1);
     expect(evaluations[0].results).toHaveLength(results.length + 1); // knn measured again, class-mean new
+  });
+
+  it('draws maps beside the untrained network, and keeps the list of a sample of few labels', async () => {
+    const asked = ['--protocols', 'semi:swav', '--epochs', '1', '--out', at('maps', 'results.json'), '--json'];
+    mkdirSync(at('maps'));
+    const result = await evaluate('run', 'images', ...asked, '--pictures', at('maps'));
+    expect(result.code, result.stderr).toBe(0);
+    const list = readFileSync(at('maps', 'semi-supervised-10-percent.txt'), 'utf8').trimEnd().split('\n');
+    expect(list).toHaveLength(2); // 12 images of each of two classes
+    for (const path of list)
+      expect(existsSync(at('images', path)) || existsSync(at('images', 'train', path))).toBe(true);
+    const { results } = JSON.parse(result.stdout) as { results: { name: string; note?: string }[] };
+    expect(results[0]!.name).toBe('1 % of the labels (2 images), semi-supervised, SwAV, 1 epochs');
+    expect(results[0]!.note).toContain('semi-supervised-1-percent.txt');
+    for (const [file, caption] of [
+      ['umap.svg', 'UMAP (7 neighbours'],
+      ['t-sne.svg', 't-SNE (perplexity 2'],
+    ] as const) {
+      const svg = readFileSync(at('maps', file), 'utf8');
+      expect(svg.match(/<circle [^>]*r="2.5"/g)).toHaveLength(2 * 8);
+      expect(svg).toContain(caption);
+      expect(svg).toContain('random initialisation');
+      expect(svg).toContain('not meaningful');
+    }
   });
 
   it('measures the representation where there are no labels, and says that accuracy needs them', async () => {

@@ -69,9 +69,11 @@ export function evaluationTable({ results, data, notes }: Evaluation): string {
     intervalText(r),
     r.intervalOver === undefined ? '' : `${r.n} ${r.intervalOver}`,
   ]);
-  const remarks = [
-    ...new Set(results.flatMap((r) => (r.note === undefined ? [] : [`${r.name}, ${r.metric}: ${r.note}.`]))),
-  ];
+  const remarks = new Set(
+    results.flatMap(({ encoder, name, note }) =>
+      note === undefined ? [] : [`${withEncoder ? `${encoder}, ` : ''}${name}: ${note}.`],
+    ),
+  );
   const images = `${data.train} training images, ${data.test} test images`;
   return [textTable(header, rows), '', images, ...notes, ...remarks].join('\n');
 }

@@ -131,6 +131,8 @@ describe('summarize', () => {
   it('does not call equal differences certain: they come from counting few images', () => {
     const same = [1, 2].flatMap((s) => [record(cell('none', s), 0.5 + s / 10), record(cell('reco', s), 0.6 + s / 10)]);
     expect(summarize(same)[0]!.rows[1]!.difference).toMatchObject({ pValue: undefined, adjusted: undefined });
+    const [table] = summarize([1, 2].map((s) => record(cell('none', s), 0.211)));
+    expect(table!.rows[0]!.summary).toMatchObject({ mean: 0.211, halfWidth: undefined, count: 2 });
   });
 
   it('leaves failed runs out', () => {

@@ -86,7 +86,7 @@ function rowOf(group: readonly Measurement[], all: readonly Measurement[]): Summ
   const values = group
     .map(({ seed, row }) => ({ seed, value: row.value }))
     .filter(({ value }) => Number.isFinite(value));
-  const summary = values.length === 0 ? NO_VALUE : meanInterval(values.map((v) => v.value));
+  const summary = values.length === 0 ? NO_VALUE : spreadOf(values.map((v) => v.value));
   if (kind !== 'method') return { label, kind, values, summary };
   const alone = new Map(all.filter((m) => m.kind === 'host' && m.host === host).map((m) => [m.seed, m.row.value]));
   const pairs = values.filter(({ seed }) => Number.isFinite(alone.get(seed)));
@@ -101,6 +101,12 @@ function rowOf(group: readonly Measurement[], all: readonly Measurement[]): Summ
 
 /** Of a metric that is infinite for every seed. */
 const NO_VALUE: MeanInterval = { mean: Number.NaN, std: undefined, halfWidth: undefined, count: 0 };
+
+/** Values that agree to the last digit come from counting few test images: they have no interval, rather than one of width 0. */
+function spreadOf(values: readonly number[]): MeanInterval {
+  const summary = meanInterval(values);
+  return summary.std !== undefined && summary.std <= SAME ? { ...summary, halfWidth: undefined } : summary;
+}
 
 /**
  * Differences that agree to the last digit come from counting few test images, not from certainty: no spread can be estimated from
