@@ -3,6 +3,9 @@ import { CASES } from './cases.js';
 import { runWorkers } from './launch.js';
 import { type Learned, train } from './train.js';
 
+/** Differences from which on workers do not count as equal to one process. */
+export const LIMIT = 1e-5;
+
 /** Largest differences of one case, each relative to max(1, the tensor's largest value). */
 export interface Difference {
   readonly name: string;
@@ -15,28 +18,36 @@ export interface Difference {
   readonly between: number;
 }
 
-/** Trains cases on `size` workers and in this process, on the same images. */
+/** Trains cases on `size` workers and in this process, on the same images. @param onResult told each result as it comes. */
 export async function compareWorkers(
   runtime: Runtime,
   size: number,
-  { names = CASES.map((c) => c.name), steps = 20 }: { names?: readonly string[]; steps?: number } = {},
+  {
+    names = CASES.map((c) => c.name),
+    steps = 20,
+    onResult = () => {},
+  }: { names?: readonly string[]; steps?: number; onResult?: (difference: Difference) => void } = {},
 ): Promise<readonly Difference[]> {
-  const learned = await runWorkers(size, { names, steps });
   const differences: Difference[] = [];
-  for (const name of names) {
-    const given = CASES.find((c) => c.name === name)!;
-    const alone = await train(given, { runtime, collective: ALONE, workers: size, steps });
-    const [first, ...others] = learned.get(name)!;
-    const { gap, worst } = worstOf(first!, alone);
-    differences.push({
-      name,
-      loss: relativeGap(first!.losses, alone.losses),
-      variables: gap,
-      worst,
-      between: Math.max(0, ...others.map((other) => worstOf(other, first!).gap)),
+  let queue = Promise.resolve();
+  const onLearned = (name: string, learned: readonly Learned[]) => {
+    queue = queue.then(async () => {
+      const given = CASES.find((c) => c.name === name)!;
+      const alone = await train(given, { runtime, collective: ALONE, workers: size, steps });
+      const difference = differenceOf(name, learned, alone);
+      differences.push(difference);
+      onResult(difference);
     });
-  }
+  };
+  await runWorkers(size, { names, steps, onLearned });
+  await queue;
   return differences;
+}
+
+function differenceOf(name: string, [first, ...others]: readonly Learned[], alone: Learned): Difference {
+  const { gap, worst } = worstOf(first!, alone);
+  const between = Math.max(0, ...others.map((other) => worstOf(other, first!).gap));
+  return { name, loss: relativeGap(first!.losses, alone.losses), variables: gap, worst, between };
 }
 
 function worstOf(a: Learned, b: Learned): { readonly gap: number; readonly worst: string } {

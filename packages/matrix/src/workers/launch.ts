@@ -17,38 +17,43 @@ export type Message =
   | { readonly rank: number; readonly name: string; readonly learned: Learned }
   | { readonly rank: number; readonly failed: string };
 
-/**
- * Trains cases on `size` processes of this machine.
- *
- * @returns of each case what each rank has learned. @throws Error with what the first failing worker said.
- */
-export async function runWorkers(
-  size: number,
-  { names, steps, timeoutSeconds = 60 }: { names: readonly string[]; steps: number; timeoutSeconds?: number },
-): Promise<ReadonlyMap<string, readonly Learned[]>> {
-  const ports = await freePorts(size);
-  const workers = ports.map((port) => `127.0.0.1:${port}`);
-  const children: ChildProcess[] = [];
-  const results = new Map(names.map((name) => [name, [] as Learned[]]));
-  try {
-    await Promise.all(
-      workers.map((_, rank) => {
-        const child = start({ workers, rank, names, steps, timeoutSeconds });
-        children.push(child);
-        return new Promise<void>((resolve, reject) => {
-          let left = names.length;
-          child.once('exit', (code) => reject(new Error(`worker ${rank} ended with code ${code}`)));
-          child.on('message', (message: Message) => {
-            if ('failed' in message) reject(new Error(`worker ${rank}: ${message.failed}`));
-            else {
-              results.get(message.name)![rank] = message.learned;
-              if (--left === 0) resolve();
-            }
-          });
+export interface WorkersRun {
+  readonly names: readonly string[];
+  readonly steps: number;
+  /** Told what each rank has learned, case by case. */
+  readonly onLearned: (name: string, learned: readonly Learned[]) => void;
+  /** Default 60. */
+  readonly timeoutSeconds?: number;
+}
+
+/** Trains cases on `size` processes of this machine. @throws Error with what the first failing worker said. */
+export async function runWorkers(size: number, run: WorkersRun): Promise<void> {
+  const { names, steps, onLearned, timeoutSeconds = 60 } = run;
+  const workers = (await freePorts(size)).map((port) => `127.0.0.1:${port}`);
+  const children = workers.map((_, rank) => start({ workers, rank, names, steps, timeoutSeconds }));
+  const results = new Map(names.map((name) => [name, new Map<number, Learned>()]));
+  const take = (rank: number, name: string, learned: Learned) => {
+    const ofCase = results.get(name)!.set(rank, learned);
+    if (ofCase.size === size)
+      onLearned(
+        name,
+        Array.from(workers, (_, r) => ofCase.get(r)!),
+      );
+  };
+  const finished = children.map(
+    (child, rank) =>
+      new Promise<void>((resolve, reject) => {
+        let left = names.length;
+        child.once('exit', (code) => reject(new Error(`worker ${rank} ended with code ${code}`)));
+        child.on('message', (message: Message) => {
+          if ('failed' in message) return reject(new Error(`worker ${rank}: ${message.failed}`));
+          take(rank, message.name, message.learned);
+          if (--left === 0) resolve();
         });
       }),
-    );
-    return results;
+  );
+  try {
+    await Promise.all(finished);
   } finally {
     for (const child of children) child.kill('SIGKILL');
   }
