@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { decodeSafetensors, encodeSafetensors } from '@contrastive/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -69,6 +69,30 @@ describe.concurrent('contrastive evaluate', () => {
       2,
       [expect.stringMatching(/plain has no labels.*which knn need.*--labels/)],
     ]);
+  });
+
+  it('says so when K is above the bank, a class has no test image, or kept features are of another encoder', async () => {
+    await writeImages(at('partly', 'train'), { count: 6 });
+    await writeImages(at('partly', 'test'), { count: 4, classes: ['dark'] });
+    const kept = ['--feature-cache', at('kept'), '--out', at('partly.json'), '--protocols', 'knn', '--k', '999'];
+    const first = await evaluate('run', 'partly', ...kept);
+    const oneClass = 'have no labels, or are all of one class';
+    expect([first.code, first.errors[0]]).toEqual([2, expect.stringContaining(oneClass)]);
+    await writeImages(at('partly', 'train'), { count: 6, classes: ['third'] });
+    await writeImages(at('partly', 'test'), { count: 4, classes: ['light'] });
+    const second = await evaluate('run', 'partly', ...kept);
+    expect(second.code, second.stderr).toBe(0);
+    expect(second.stdout).toContain('kNN-18');
+    expect(second.stdout).toContain('K 999 is larger than the bank: all 18 are neighbours');
+    expect(second.stdout).toContain('No test image is of class third');
+    for (const file of readdirSync(at('kept'))) {
+      const { tensors, metadata } = decodeSafetensors(readFileSync(at('kept', file)));
+      const key = (metadata.key as string).replace(/[0-9a-f]{64}/, '0'.repeat(64));
+      writeFileSync(at('kept', file), encodeSafetensors({ tensors, metadata: { ...metadata, key } }));
+    }
+    const third = await evaluate('run', 'partly', ...kept);
+    expect(third.stderr.match(/not used: they belong to another encoder/g)).toHaveLength(2);
+    expect(third.stdout).toBe(second.stdout);
   });
 
   it('ends in one line that names the image if features are NaN', async () => {

@@ -63,6 +63,13 @@ describe('protocols on features', () => {
     });
   });
 
+  it('svm:full trains once on all labels', async () => {
+    const rows = await protocolOf('svm:full').run(context(train, [0, 1, 2]));
+    expect(rows).toEqual([
+      expect.objectContaining({ name: 'SVM on all labels, C=0.5', value: 1, interval: undefined }),
+    ]);
+  });
+
   it('a K above the bank means the whole bank, and the result says so', async () => {
     const [row] = await protocolOf('knn').run({ ...context(train, [0, 1]), k: 200 });
     expect(row).toMatchObject({
