@@ -57,7 +57,12 @@ export const runConfigSchema = z.strictObject({
   optimizer: settings.optional(),
   /** Default: the host's. */
   schedule: settings.optional(),
-  precision: z.enum(['f32', 'bf16']).default('f32'),
+  /** `tf32` and `xla` are for NVIDIA GPUs. */
+  precision: z.enum(['f32', 'tf32', 'bf16']).default('f32'),
+  /** Lets XLA compile steps for the GPU. */
+  xla: z.boolean().default(false),
+  /** Where to compute; `auto`: on a GPU where TensorFlow finds one. */
+  device: z.enum(['auto', 'cpu', 'gpu']).default('auto'),
   mode: z.enum(['compiled', 'eager']).default('compiled'),
   backend: z.enum(['auto', 'tensorflow', 'wasm']).default('auto'),
   /** Threads of the tensor library in one process; default: all cores, or with `workers` a share of them. */

@@ -67,7 +67,11 @@ export function pretrainCommand(context: Context): Command {
     .option('--optimizer <name>', `optimizer: ${names.optimizers.join(', ')}; default: the host's`)
     .option('--lr <rate>', 'base learning rate', number)
     .option('--seed <n>', 'fixes every random choice', number)
-    .addOption(new Option('--precision <p>', 'number format of activations').choices(['f32', 'bf16']))
+    .addOption(new Option('--precision <p>', 'number format of activations').choices(['f32', 'tf32', 'bf16']))
+    .addOption(
+      new Option('--device <d>', 'where to compute; auto: on a GPU if there is one').choices(['auto', 'cpu', 'gpu']),
+    )
+    .option('--xla', 'let XLA compile steps for the GPU')
     .addOption(new Option('--mode <m>', 'how a step is run').choices(['compiled', 'eager']))
     .addOption(new Option('--backend <b>', 'tensor library').choices(['auto', 'tensorflow', 'wasm']))
     .option('--threads <n>', 'threads of the tensor library, in each process', number)
