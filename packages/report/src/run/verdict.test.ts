@@ -11,14 +11,14 @@ describe('verdictOf', () => {
   it('calls a spread-out run healthy, with its numbers', () => {
     expect(judge({ spread: 0.5, rank: 20, positive: 0.8 })).toMatchObject({
       kind: 'healthy',
-      rule: 'The effective rank is 20 of at most 64 (31 %, limit 4 %). The mean positive score is 0.8.',
+      rule: 'The effective rank is 20 of at most 64 (31.3 %, limit 4 %). The mean positive score is 0.8.',
     });
   });
 
   it('sees a complete collapse before anything else', () => {
     expect(judge({ spread: 0.01, rank: 1, positive: 1 })).toMatchObject({
       kind: 'complete collapse',
-      rule: 'The deviation of the embeddings is 1 % of that of a uniform cloud, below 15 % (effective rank 1).',
+      rule: 'The deviation of the embeddings is 1 % of that of a uniform cloud, below 10 % (effective rank 1).',
     });
   });
 
@@ -27,6 +27,10 @@ describe('verdictOf', () => {
       kind: 'dimensional collapse',
       rule: 'The effective rank is 1.28 of at most 64, which is 2 %, below 4 %.',
     });
+  });
+
+  it('takes a narrow cone of few directions for a dimensional collapse: a classifier still finds something in it', () => {
+    expect(judge({ spread: 0.147, rank: 2.4 }).kind).toBe('dimensional collapse');
   });
 
   it('sees over-easy positives where there are negatives, and only there', () => {

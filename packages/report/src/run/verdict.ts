@@ -20,7 +20,7 @@ export interface Verdict {
 /** Limits of the rules: ours, chosen on small runs; the papers give none. */
 export const LIMITS = {
   /** Deviation of unit embeddings as a share of 1/√d, below which all images have almost one embedding. */
-  spread: 0.15,
+  spread: 0.1,
   /** Effective rank of the embedding as a share of what the batch allows, below which most directions are unused. */
   rank: 0.04,
   /** Mean positive cosine above which positives of a host with negatives teach little. */
@@ -30,7 +30,7 @@ export const LIMITS = {
 /**
  * Judges a run by the last tenth of its recorded steps (three at least).
  *
- * In this order: complete collapse (`std`·√d < 0.15), dimensional collapse (effective rank < 4 % of the most it can be), over-easy positives
+ * In this order: complete collapse (`std`·√d < 0.1), dimensional collapse (effective rank < 4 % of the most it can be), over-easy positives
  * (a host with negatives whose mean positive cosine is above 0.95), else healthy. `std` and rank are those of the embeddings of view 1;
  * spec "evaluation" section 8 and "ft" section 2.6 give the readings, the limits are ours.
  */
@@ -89,4 +89,4 @@ function healthy(run: Run, rank: number, size: number): Verdict {
   };
 }
 
-const percent = (share: number): string => `${Number((100 * share).toPrecision(2))} %`;
+const percent = (share: number): string => `${Number((100 * share).toPrecision(3))} %`;
