@@ -21,7 +21,12 @@ vi.setConfig({ testTimeout: 300_000 });
 
 const temporary = temporaryFolder();
 const at = (...parts: string[]) => join(temporary.path, ...parts);
-/** 24 images in batches of 12, which two and three workers can share: two steps an epoch. */
+/**
+ * With so small a rate that rounding does not grow to more than is tested: batch norm over a few images of noise is badly conditioned.
+ * Yet every update changes the loss by some 10⁻⁴, so that a wrong one shows.
+ *
+ * 24 images in batches of 12, which two and three workers can share: two steps an epoch.
+ */
 const pretrain = (run: string, ...more: string[]) => [
   ...[
     'pretrain',
@@ -36,7 +41,7 @@ const pretrain = (run: string, ...more: string[]) => [
     '--side',
     '16',
   ],
-  ...['--batch', '12', '--epochs', '10', '--lr', '1e-5', '--threads', '1', '--view-workers', '0', '--no-evaluate'],
+  ...['--batch', '12', '--epochs', '10', '--lr', '1e-6', '--threads', '1', '--view-workers', '0', '--no-evaluate'],
   ...['--out', at(run), ...more],
 ];
 const LONG = ['--epochs', '3000', '--checkpoint-every', '2'];
@@ -60,10 +65,11 @@ const isGone = async (pid: number): Promise<boolean> => {
   return false;
 };
 
-function expectClose(losses: readonly number[], expected: readonly number[], tolerance: number): void {
+/** To 10⁻⁵ of the loss. */
+function expectClose(losses: readonly number[], expected: readonly number[]): void {
   expect(losses).toHaveLength(expected.length);
-  const worst = Math.max(...losses.map((loss, i) => Math.abs(loss - expected[i]!)));
-  expect(worst).toBeLessThan(tolerance);
+  const worst = Math.max(...losses.map((loss, i) => Math.abs(loss / expected[i]! - 1)));
+  expect(worst).toBeLessThan(1e-5);
 }
 
 beforeAll(async () => {
@@ -81,7 +87,7 @@ describe('--workers', () => {
     expect(errors).toEqual([]);
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ status: 'done', steps: 20, workers: count, images: 24 });
-    expectClose(lossesOf(at(run)), lossesOf(at('whole')), 1e-5);
+    expectClose(lossesOf(at(run)), lossesOf(at('whole')));
     const logs = Array.from({ length: count - 1 }, (_, i) => `worker-${i + 1}.log`);
     expect(readdirSync(at(run)).sort()).toEqual([...readdirSync(at('whole')), ...logs].sort());
     expect(readFileSync(at(run, 'worker-1.log'), 'utf8')).toContain('epoch 10/10');
