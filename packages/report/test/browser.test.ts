@@ -105,6 +105,20 @@ describe.skipIf(chromiumPath === undefined)('in a browser', () => {
     await server.close();
   });
 
+  it('comes back when the server does, with what happened meanwhile', async () => {
+    const path = sampleRun(folder('runs/a'), { isRunning: true });
+    const server = await startWatch({ folder: folder('runs'), port: 0, refresh: 50 });
+    const { page, close } = await open(`${server.url}runs/a`);
+    await page.getByText('Live.').waitFor();
+    await server.close();
+    await page.getByText('The connection was lost; trying again.').waitFor();
+    appendFileSync(join(path, 'metrics.jsonl'), sampleLines(81, 120).metrics);
+    const again = await startWatch({ folder: folder('runs'), port: Number(new URL(server.url).port), refresh: 50 });
+    await page.locator('#runs td', { hasText: /^120$/ }).waitFor();
+    await close();
+    await again.close();
+  });
+
   it('lists 50 runs, broken and hostile ones, and runs none of their names', async () => {
     for (let i = 0; i < 48; i++) sampleRun(folder('runs', `run-${i}`), { steps: 8 });
     const hostile = '"><img src=x onerror=alert(1)>';

@@ -4,7 +4,8 @@
  */
 export const CLIENT = `
 const status = document.getElementById('status');
-const source = new EventSource(document.body.dataset.events);
+let source;
+let lost = false;
 let busy = false;
 let missed = false;
 
@@ -51,8 +52,23 @@ function show(page) {
   }
 }
 
-source.addEventListener('change', load);
-source.addEventListener('error', () => { status.textContent = 'The connection was lost; trying again.'; });
-source.addEventListener('open', () => { status.textContent = 'Live.'; });
+function connect() {
+  source = new EventSource(document.body.dataset.events);
+  source.addEventListener('change', load);
+  source.addEventListener('open', () => {
+    status.textContent = 'Live.';
+    if (lost) load(); // what happened meanwhile was not told
+    lost = false;
+  });
+  source.addEventListener('error', () => {
+    lost = true;
+    status.textContent = 'The connection was lost; trying again.';
+    // A browser tries again by itself, but not after an answer that was no stream.
+    if (source.readyState === EventSource.CLOSED) setTimeout(connect, 2000);
+  });
+}
+
+connect();
 addEventListener('pagehide', () => source.close());
+addEventListener('pageshow', (event) => { if (event.persisted) { lost = true; connect(); } });
 `;
