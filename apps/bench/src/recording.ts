@@ -128,13 +128,14 @@ function digest(tensors: LoopStep['tensors'], isEdited: boolean) {
 }
 
 /**
- * Mean age of the keys in a host's queue, in steps, when the step after `done` others scores against them; undefined without a queue.
+ * Mean age of the keys in a host's queue or support set, in steps, when the step after `done` others scores against them; undefined without a queue.
  * Rows from before the first step are random and do not count.
  */
 function queueAge(trainer: Trainer, { batch, accumulate }: RunConfig, done: number): number | undefined {
-  const queue = trainer.variables['host/queue'] ?? trainer.variables['host/queue/view1'];
+  const { variables } = trainer;
+  const queue = variables['host/queue'] ?? variables['host/queue/view1'] ?? variables['host/support'];
   if (queue === undefined) return undefined;
-  const views = 'host/queue' in trainer.variables ? trainer.info.anchorViews.length : 1;
+  const views = 'host/queue' in variables ? trainer.info.anchorViews.length : 1;
   const oldest = Math.min(done, queue.shape[0]! / (batch * accumulate * views));
   return (oldest + 1) / 2;
 }
