@@ -33,17 +33,12 @@ export function convBackpropFilter(
 ): tf.Tensor4D {
   const info = convInfo(x.shape, filterShape, attrs);
   const { top, bottom, left, right } = info.padInfo;
-  const edges: [number, number][] = [
-    [0, 0],
-    [top, bottom],
-    [left, right],
-    [0, 0],
-  ];
-  const images = tf.transpose(tf.pad(x, edges), [3, 1, 2, 0]);
+  const images = tf.transpose(padOrCrop(x, [top, bottom], [left, right]), [3, 1, 2, 0]);
   const kernel = tf.transpose(dy, [1, 2, 0, 3]);
   const sums = tf.conv2d(images, kernel, 1, 'valid', 'NHWC', [info.strideHeight, info.strideWidth]);
   // A stride that does not divide the image leaves rows that no window covered.
-  const wanted = tf.slice(sums, [0, 0, 0, 0], [-1, info.filterHeight, info.filterWidth, -1]);
+  const [height, width] = [info.filterHeight - sums.shape[1], info.filterWidth - sums.shape[2]];
+  const wanted = padOrCrop(sums, [0, height], [0, width]);
   return tf.transpose(wanted, [1, 2, 0, 3]);
 }
 
@@ -65,8 +60,16 @@ export function convBackpropInput(
   const left = info.filterWidth - 1 - info.padInfo.left;
   const bottom = info.inHeight + info.filterHeight - 1 - spread.shape[1] - top;
   const right = info.inWidth + info.filterWidth - 1 - spread.shape[2] - left;
-  const turned = tf.transpose(tf.reverse(filter, [0, 1]), [0, 1, 3, 2]);
-  return tf.conv2d(padOrCrop(spread, [top, bottom], [left, right]), turned as tf.Tensor4D, 1, 'valid');
+  return tf.conv2d(padOrCrop(spread, [top, bottom], [left, right]), turned(filter), 1, 'valid');
+}
+
+/** The kernel turned by half a turn, with inputs and outputs exchanged. Taps are copied whole: `tf.reverse` goes value by value. */
+function turned(filter: tf.Tensor4D): tf.Tensor4D {
+  const [height, width, inputs, outputs] = filter.shape;
+  const taps = height * width;
+  const swapped = tf.transpose(tf.reshape(filter, [taps, inputs, outputs]), [0, 2, 1]);
+  const backwards = taps === 1 ? swapped : tf.concat(tf.split(swapped, taps).reverse());
+  return tf.reshape(backwards, [height, width, outputs, inputs]);
 }
 
 /** `stride − 1` zeros after each row and column but the last. */
@@ -79,10 +82,12 @@ function spreadOut(x: tf.Tensor4D, strideHeight: number, strideWidth: number): t
   return tf.slice(full, [0, 0, 0, 0], [n, (h - 1) * strideHeight + 1, (w - 1) * strideWidth + 1, c]) as tf.Tensor4D;
 }
 
-/** Zeros around the image; negative widths cut off. */
+/** Zeros around the image; negative widths cut off. What is not needed is not done: each copies the whole. */
 function padOrCrop(x: tf.Tensor4D, height: readonly [number, number], width: readonly [number, number]): tf.Tensor4D {
+  const edges = [...height, ...width];
   const positive = (edge: readonly [number, number]): [number, number] => [Math.max(edge[0], 0), Math.max(edge[1], 0)];
-  const padded = tf.pad(x, [[0, 0], positive(height), positive(width), [0, 0]]);
+  const padded = edges.some((n) => n > 0) ? tf.pad(x, [[0, 0], positive(height), positive(width), [0, 0]]) : x;
+  if (edges.every((n) => n >= 0)) return padded;
   const start = [0, Math.max(-height[0], 0), Math.max(-width[0], 0), 0];
   const sizes = [x.shape[0], x.shape[1] + height[0] + height[1], x.shape[2] + width[0] + width[1], x.shape[3]];
   return tf.slice(padded, start, sizes) as tf.Tensor4D;
