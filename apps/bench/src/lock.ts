@@ -8,6 +8,8 @@ import { ioError } from './files.js';
 interface LockOwner {
   readonly pid: number;
   readonly host: string;
+  /** When the process started, see `startOf`; missing where the system does not say. */
+  readonly start?: string | undefined;
 }
 
 const lockIn = (folder: string): string => join(folder, 'lock.json');
@@ -47,7 +49,10 @@ function create(path: string): boolean {
     throw error;
   }
   try {
-    writeSync(file, JSON.stringify({ pid: process.pid, host: hostname() } satisfies LockOwner));
+    writeSync(
+      file,
+      JSON.stringify({ pid: process.pid, host: hostname(), start: startOf(process.pid) } satisfies LockOwner),
+    );
   } catch (error) {
     rmSync(path, { force: true });
     throw error;
@@ -59,21 +64,37 @@ function create(path: string): boolean {
 
 function readLock(path: string): LockOwner | undefined {
   try {
-    const { pid, host } = JSON.parse(readFileSync(path, 'utf8')) as Partial<LockOwner>;
-    return typeof pid === 'number' && typeof host === 'string' ? { pid, host } : undefined;
+    const { pid, host, start } = JSON.parse(readFileSync(path, 'utf8')) as Partial<LockOwner>;
+    return typeof pid === 'number' && typeof host === 'string' ? { pid, host, start } : undefined;
   } catch {
     return undefined; // a lock nobody can read belongs to nobody
   }
 }
 
 /** A process of another machine counts as alive: it cannot be asked. */
-function isAlive({ pid, host }: LockOwner): boolean {
+function isAlive({ pid, host, start }: LockOwner): boolean {
   if (pid === process.pid && host === hostname()) return false; // left by an earlier process of this number
   if (host !== hostname()) return true;
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
+  }
+  const now = startOf(pid);
+  return start === undefined || now === undefined || start === now;
+}
+
+/**
+ * What tells a process from a later one of the same number: the machine's start, and the ticks from then to the process's own, which no
+ * clock changes. Linux only.
+ */
+export function startOf(pid: number): string | undefined {
+  try {
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const afterName = stat.slice(stat.lastIndexOf(')') + 2).split(' '); // from the third field on
+    return `${boot} ${afterName[19]}`;
+  } catch {
+    return undefined;
   }
 }

@@ -5,6 +5,7 @@ import { hostTensor, type Snapshot } from '@contrastive/core';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { writeFileAtomic } from './files.js';
+import { startOf } from './lock.js';
 import { RunFolder, readCheckpoint } from './run-folder.js';
 
 const root = mkdtempSync(join(tmpdir(), 'contrastive-folder-'));
@@ -24,6 +25,7 @@ describe('a run folder', () => {
     expect(JSON.parse(readFileSync(join(folder.path, 'lock.json'), 'utf8'))).toEqual({
       pid: process.pid,
       host: hostname(),
+      ...(startOf(process.pid) === undefined ? {} : { start: startOf(process.pid) }),
     });
     folder.close();
     expect(existsSync(join(folder.path, 'lock.json'))).toBe(false);
@@ -36,11 +38,13 @@ describe('a run folder', () => {
       writeFileSync(join(path, 'lock.json'), lock);
       return () => RunFolder.open(path, { resume: false });
     };
-    const lock = (pid: number, host = hostname()) => JSON.stringify({ pid, host });
+    const lock = (pid: number, host = hostname(), start = startOf(pid)) => JSON.stringify({ pid, host, start });
     expect(withLock(lock(process.ppid))).toThrow(`in use by process ${process.ppid} on ${hostname()}`);
     expect(withLock(lock(1, 'elsewhere'))).toThrow('in use by process 1 on elsewhere');
     const dead = 2 ** 22 + 1; // above the largest process number
     for (const stale of [lock(dead), lock(process.pid), 'half a loc']) withLock(stale)().close();
+    // Its number belongs to another process now: after many kills that happens.
+    if (startOf(process.ppid) !== undefined) withLock(lock(process.ppid, hostname(), 'earlier 1'))().close();
   });
 
   it('is refused if it holds a run, unless that is resumed', () => {

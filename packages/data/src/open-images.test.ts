@@ -198,11 +198,14 @@ describe('openImages', () => {
     await put({ '1.png': await png(1) });
     await open();
     const [name] = await readdir(cache());
-    await rm(join(cache(), name!), { recursive: true });
-    await writeFile(join(cache(), `${name}.lock`), `999999999 ${hostname()}`);
-    await mkdir(join(cache(), `${name}.999999999-0.tmp`));
-    expect((await open()).count).toBe(1);
-    expect(await readdir(cache())).toEqual([name]);
+    const reused = process.platform === 'linux' ? [`${process.ppid} ${hostname()} 1`] : []; // by a process that started later
+    for (const owner of [`999999999 ${hostname()}`, ...reused]) {
+      await rm(join(cache(), name!), { recursive: true, force: true });
+      await writeFile(join(cache(), `${name}.lock`), owner);
+      await mkdir(join(cache(), `${name}.999999999-0.tmp`));
+      expect((await open()).count).toBe(1);
+      expect(await readdir(cache())).toEqual([name]);
+    }
   });
 
   it('needs less than 200 bytes an image beside the pixels', async () => {

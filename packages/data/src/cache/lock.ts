@@ -29,7 +29,7 @@ export async function withLock<T>(path: string, onWait: () => void, work: () => 
 async function take(path: string): Promise<boolean> {
   try {
     const file = await open(path, 'wx');
-    await file.writeFile(`${process.pid} ${hostname()}`);
+    await file.writeFile([process.pid, hostname(), await startOf(process.pid)].join(' '));
     await file.close();
     return true;
   } catch (error) {
@@ -39,12 +39,19 @@ async function take(path: string): Promise<boolean> {
 }
 
 async function isAbandoned(path: string): Promise<boolean> {
-  const [pid, host] = (await readFile(path, 'utf8').catch(() => '')).split(' ');
+  const [pid, host, start] = (await readFile(path, 'utf8').catch(() => '')).split(' ');
   if (!pid || host !== hostname()) return false;
   try {
     process.kill(Number(pid), 0);
-    return false;
+    const now = await startOf(Number(pid));
+    return Boolean(start) && now !== undefined && start !== now;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'ESRCH';
   }
+}
+
+/** What tells a process from a later one of the same number: ticks from the machine's start to its own. Linux only. */
+async function startOf(pid: number): Promise<string | undefined> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
+  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19]; // counted from the third field
 }

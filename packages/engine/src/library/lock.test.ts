@@ -27,13 +27,29 @@ test('the lock of a process that is gone is taken over', async () => {
   expect(await withLock(lock, async () => 'done')).toBe('done');
 });
 
-test('so is the lock of another machine that has given no sign of life for a minute', async () => {
+test('so is that of a process whose number another one has now', async () => {
+  const lock = path.join(temporaryFolder(), 'x.lock');
+  mkdirSync(lock);
+  writeFileSync(path.join(lock, 'owner'), `${hostname()} ${process.ppid} 1`);
+  expect(await withLock(lock, async () => 'done')).toBe('done');
+});
+
+test('so is the lock of another machine that gives no sign of life while one waits, whatever the clocks say', async () => {
   const lock = path.join(temporaryFolder(), 'x.lock');
   mkdirSync(lock);
   writeFileSync(path.join(lock, 'owner'), 'elsewhere 1');
-  const old = new Date(Date.now() - 120_000);
-  utimesSync(lock, old, old);
-  expect(await withLock(lock, async () => 'done')).toBe('done');
+  const future = new Date(Date.now() + 3_600_000);
+  utimesSync(lock, future, future);
+  expect(await withLock(lock, async () => 'done', undefined, 600)).toBe('done');
+});
+
+test('a living owner keeps its lock, however old the time stamp', async () => {
+  const lock = path.join(temporaryFolder(), 'x.lock');
+  mkdirSync(lock);
+  writeFileSync(path.join(lock, 'owner'), `${hostname()} ${process.pid}`);
+  const past = new Date(0);
+  utimesSync(lock, past, past);
+  await expect(withLock(lock, async () => 'done', AbortSignal.timeout(700), 100)).rejects.toThrow();
 });
 
 test('waiting for a lock can be stopped', async () => {

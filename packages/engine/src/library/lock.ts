@@ -4,7 +4,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const BEAT_MS = 5_000;
-/** A lock whose owner has given no sign of life for this long is taken over. */
+/** A lock whose owner on another machine gives no sign of life while one waits for this long is taken over. */
 const STALE_MS = 60_000;
 const POLL_MS = 250;
 
@@ -12,11 +12,20 @@ const POLL_MS = 250;
  * Runs `work` while no other process on any machine that sees `folder` does the same. The lock is the folder itself: making a
  * folder either succeeds or fails, and its time stamp is the owner's sign of life.
  */
-export async function withLock<T>(folder: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+export async function withLock<T>(
+  folder: string,
+  work: () => Promise<T>,
+  signal?: AbortSignal,
+  staleMs = STALE_MS,
+): Promise<T> {
+  let sign: Sign | undefined;
   while (!(await take(folder))) {
     signal?.throwIfAborted();
-    if (await isStale(folder)) await rm(folder, { recursive: true, force: true });
-    else await sleep(POLL_MS);
+    sign = await look(folder, sign);
+    if (sign !== undefined && isStale(sign, staleMs)) {
+      await rm(folder, { recursive: true, force: true });
+      sign = undefined;
+    } else await sleep(POLL_MS);
   }
   const beat = setInterval(() => void utimes(folder, new Date(), new Date()).catch(() => {}), BEAT_MS);
   beat.unref();
@@ -38,26 +47,45 @@ async function take(folder: string): Promise<boolean> {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw error;
   }
-  await writeFile(ownerFile(folder), `${hostname()} ${process.pid}`);
+  await writeFile(ownerFile(folder), [hostname(), process.pid, await startOf(process.pid)].join(' '));
   return true;
 }
 
-async function isStale(folder: string): Promise<boolean> {
+/** The owner's last sign of life. Ages are measured by this process's own clock, not by the time stamp: clocks are set. */
+interface Sign {
+  readonly mtimeMs: number;
+  /** Of `performance.now()`, when it was first seen. */
+  readonly since: number;
+  /** Undefined for a process of another machine, which cannot be asked. */
+  readonly isAlive: boolean | undefined;
+}
+
+async function look(folder: string, before: Sign | undefined): Promise<Sign | undefined> {
   try {
     const { mtimeMs } = await stat(folder);
-    if (Date.now() - mtimeMs > STALE_MS) return true;
-    const [host, pid] = (await readFile(ownerFile(folder), 'utf8')).split(' ');
-    return host === hostname() && !isAlive(Number(pid));
+    const [host, pid, start] = (await readFile(ownerFile(folder), 'utf8')).split(' ');
+    const since = before?.mtimeMs === mtimeMs ? before.since : performance.now();
+    return { mtimeMs, since, isAlive: host === hostname() ? await isAlive(Number(pid), start) : undefined };
   } catch {
-    return false; // released, or just being taken
+    return undefined; // released, or just being taken
   }
 }
 
-function isAlive(pid: number): boolean {
+const isStale = ({ since, isAlive }: Sign, staleMs: number): boolean =>
+  isAlive === undefined ? performance.now() - since > staleMs : !isAlive;
+
+async function isAlive(pid: number, start: string | undefined): Promise<boolean> {
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
   }
+  const now = await startOf(pid);
+  return !start || now === undefined || start === now;
+}
+
+/** What tells a process from a later one of the same number: ticks from the machine's start to its own. Linux only. */
+async function startOf(pid: number): Promise<string | undefined> {
+  const status = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
+  return status?.slice(status.lastIndexOf(')') + 2).split(' ')[19]; // counted from the third field
 }
