@@ -67,8 +67,13 @@ export async function pretrain(options: PretrainOptions): Promise<RunSummary> {
   try {
     const folder = RunFolder.open(out, { resume });
     try {
-      if (resume) await restore(folder, parts.trainer, output);
-      else folder.writeJson('config.json', config);
+      if (resume) {
+        warnOfOtherImages(folder, parts.images.fingerprint, output);
+        await restore(folder, parts.trainer, output);
+      } else {
+        folder.writeJson('config.json', config);
+        folder.writeJson(DATA, { fingerprint: parts.images.fingerprint });
+      }
       interrupt.arm();
       return await train(options, parts, folder);
     } catch (error) {
@@ -83,6 +88,17 @@ export async function pretrain(options: PretrainOptions): Promise<RunSummary> {
     parts.trainer.dispose();
     await parts.images.close();
   }
+}
+
+const DATA = 'data.json';
+
+/** A run over other images goes on, but does not equal an uninterrupted one. */
+function warnOfOtherImages(folder: RunFolder, fingerprint: string, output: ProgressOutput): void {
+  const begun = folder.readJson(DATA) as { readonly fingerprint?: string } | undefined;
+  if (begun === undefined || begun.fingerprint === fingerprint) return;
+  output.message(
+    'The images are not those that this run began with: what follows is another run than it would have been.',
+  );
 }
 
 async function restore(folder: RunFolder, trainer: Trainer, output: ProgressOutput): Promise<void> {

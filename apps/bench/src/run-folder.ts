@@ -105,7 +105,7 @@ export class RunFolder {
 
   /** Takes a new run back: leaves the place as it was found. */
   discard(): void {
-    for (const name of ['config.json', 'lock.json']) rmSync(join(this.path, name), { force: true });
+    for (const name of ['config.json', 'data.json', 'lock.json']) rmSync(join(this.path, name), { force: true });
     try {
       rmdirSync(join(this.path, 'checkpoints'));
       if (this.madeFrom === undefined) return;
@@ -118,6 +118,15 @@ export class RunFolder {
 
   writeJson(name: string, value: unknown): void {
     writeFileAtomic(join(this.path, name), `${JSON.stringify(value, null, 2)}\n`);
+  }
+
+  /** What `writeJson` wrote; undefined if it is not there or damaged. */
+  readJson(name: string): unknown {
+    try {
+      return JSON.parse(readFileSync(join(this.path, name), 'utf8'));
+    } catch {
+      return undefined;
+    }
   }
 
   /** Adds a line to `metrics.jsonl`. */
@@ -173,12 +182,9 @@ export class RunFolder {
 
   /** The best checkpoint so far, if there is one. */
   best(): BestCheckpoint | undefined {
-    try {
-      const best = JSON.parse(readFileSync(join(this.path, BEST), 'utf8')) as BestCheckpoint;
-      return existsSync(join(this.path, 'checkpoints', best.file)) ? best : undefined;
-    } catch {
-      return undefined; // none yet, or a damaged note: the next checkpoint that competes is the best again
-    }
+    // None yet, or a damaged note: the next checkpoint that competes is the best again.
+    const best = this.readJson(BEST) as BestCheckpoint | undefined;
+    return best !== undefined && existsSync(join(this.path, 'checkpoints', `${best.file}`)) ? best : undefined;
   }
 
   /** Forgets a best checkpoint from after the step that the run goes back to. */
