@@ -21,6 +21,18 @@ describe('drawFt', () => {
     expect(order.map((row) => draws['inverse/8']!.data[row])).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
   });
 
+  it('gives each worker the factors of its images, and all the same of the negatives', () => {
+    const ofRank = (rank: number) => {
+      const workers = { size: 2, rank, batchNorm: 'local' as const };
+      return draw({ positiveGranularity: 'row', negativeGranularity: 'row' }, 1, hostInfo({ batch: 2, workers }));
+    };
+    const [first, second] = [ofRank(0), ofRank(1)];
+    const alone = draw({ positiveGranularity: 'row', negativeGranularity: 'row' }, 1, hostInfo({ batch: 4 }));
+    expect([...first.lambdaEx.data, ...second.lambdaEx.data]).toEqual([...alone.lambdaEx.data]);
+    expect(first['order/8']).toEqual(second['order/8']);
+    expect(first['lambdaIn/8']).toEqual(alone['lambdaIn/8']);
+  });
+
   it.each([
     ['step', [1, 1], [1, 1]],
     ['row', [4, 1], [8, 1]],

@@ -93,6 +93,21 @@ describe('drawInterpolation', () => {
     const { partner } = drawInterpolation(Rng.create(3), 16, 8, cutmix);
     expect([...partner.data].sort((a, b) => a - b)).toEqual(Array.from({ length: 16 }, (_, i) => i));
   });
+
+  it('gives each worker partners of its own, and its part of what is drawn for all images', () => {
+    const options = { ...cutmix, granularity: 'sample' } as const;
+    const [first, second] = [0, 1].map((rank) =>
+      drawInterpolation(Rng.create(3), 4, 8, { ...options, workers: { size: 2, rank } }),
+    );
+    for (const { partner } of [first!, second!]) expect([...partner.data].sort()).toEqual([0, 1, 2, 3]);
+    expect(first!.partner).not.toEqual(second!.partner);
+    expect(first!.lambda.shape).toEqual([4, 1]);
+    expect(first!.lambda).not.toEqual(second!.lambda);
+    const shared = [0, 1].map((rank) =>
+      drawInterpolation(Rng.create(3), 4, 8, { ...cutmix, workers: { size: 2, rank } }),
+    );
+    expect(shared[0]!.rows).toEqual(shared[1]!.rows);
+  });
 });
 
 describe('mixImages', () => {

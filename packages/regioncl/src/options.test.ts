@@ -94,6 +94,20 @@ describe('drawRegions', () => {
     expect(draw({ rectangles: 'image' })['cells/view1']!.shape).toEqual([2, 4, 7]);
   });
 
+  it('gives each worker partners among its images, and its part of the rectangles', () => {
+    const options = { partner: 'random', rectangles: 'image' } as const;
+    const ofRank = (rank: number) =>
+      draw(options, 1, hostInfo({ batch: 4, workers: { size: 2, rank, batchNorm: 'local' } }));
+    const [first, second] = [ofRank(0), ofRank(1)];
+    // One process whose partners stay in blocks of the same size draws the same.
+    const alone = draw({ ...options, partnerBlock: 4 }, 1, hostInfo({ batch: 8 }));
+    const partners = [...first.partner!.data, ...[...second.partner!.data].map((i) => i + 4)];
+    expect(partners).toEqual([...alone.partner!.data]);
+    const rectangle = (draws: typeof alone, i: number, n: number) =>
+      draws['cells/view1']!.data.slice(7 * (n + i), 7 * (n + i + 1)); // columns
+    expect(rectangle(second, 1, 4)).toEqual(rectangle(alone, 5, 8));
+  });
+
   it('draws views independently: one view or two, the first is the same', () => {
     expect(draw({ symmetric: false }, 4)['pixels/view1']).toEqual(draw({}, 4)['pixels/view1']);
     expect(composedViews(resolveRegioncl({ symmetric: false }), hostInfo())).toEqual(['view1']);

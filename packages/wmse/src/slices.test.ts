@@ -82,6 +82,18 @@ describe('drawSlices', () => {
     expect([...draw({ slicing: 'contiguous' }).order!.data]).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
   });
 
+  it('cuts slices from the images of all workers, or for each worker from its own', () => {
+    const ofRank = (rank: number, options: WmseOptions) => {
+      const workers = { size: 2, rank, batchNorm: 'synchronised' as const };
+      return [...drawSlices(Rng.create(3), resolveWmse(options), { ...host, workers }).order!.data];
+    };
+    expect([...ofRank(0, {})].sort((a, b) => a - b)).toEqual(Array.from({ length: 16 }, (_, i) => i));
+    expect(ofRank(0, {})).toEqual(ofRank(1, {}));
+    const own = [0, 1].map((rank) => ofRank(rank, { sliceScope: 'worker' }));
+    for (const order of own) expect([...order].sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+    expect(own[0]).not.toEqual(own[1]);
+  });
+
   it('draws an order of the channels for channel whitening only', () => {
     expect(draw({}).channels).toBeUndefined();
     expect([...draw({ channelGroups: 2 }).channels!.data].sort()).toEqual([0, 1, 2, 3, 4, 5]);
