@@ -35,6 +35,16 @@ describe('rootCause', () => {
     });
   });
 
+  it('takes a worker that did not come for dead if it died, else for one that could not join', () => {
+    const waited = ended(0, told('CLUSTER', 'no worker appeared.'));
+    const killed = ended(1, { code: null, signal: 'SIGKILL' });
+    expect(cause(waited, killed).message).toBe('Worker 1 (process 101) was ended by SIGKILL.');
+    const taken = ended(1, told('CLUSTER', 'the port is taken.'));
+    expect(cause(ended(0, { code: null, signal: 'SIGKILL', killed: true }), taken).message).toBe(
+      'Worker 1: the port is taken.',
+    );
+  });
+
   it('shows the last line of one that ended without a word, else what was noticed', () => {
     expect(cause(ended(0, noticed), ended(1, { code: 3, lastLine: 'oh no' })).message).toBe(
       'Worker 1 (process 101) ended with exit code 3: oh no',

@@ -18,18 +18,22 @@ export interface Ended {
 }
 
 /**
- * Why a run of several workers failed. One that dies takes all others with it, which then only know that somebody is gone: so an error
- * of a worker's own comes first, then a death, then one that did not answer.
+ * Why a run of several workers failed. One that dies takes all others with it, which then only know that somebody is gone, or never came:
+ * so an error of a worker's own comes first, then a death, then one that did not answer.
  */
 export function rootCause(
   ends: readonly Ended[],
   run: { readonly out: string; readonly timeoutSeconds: number },
 ): SslError {
-  const own = ends.find(({ told }) => told !== undefined && told.code !== 'WORKER_LOST');
+  const withError = (isWanted: (code: string) => boolean) =>
+    ends.find(({ told }) => told !== undefined && isWanted(told.code));
+  const own = withError((code) => code !== 'WORKER_LOST' && code !== 'CLUSTER');
   if (own !== undefined) return ofWorker(own);
   const hint = howToGoOn(run.out);
   const died = ends.find(({ signal, killed }) => signal !== null && !killed);
   if (died !== undefined) return lost(died, `was ended by ${died.signal}.`, hint);
+  const apart = withError((code) => code === 'CLUSTER');
+  if (apart !== undefined) return ofWorker(apart);
   const silent = ends.find(({ killed }) => killed);
   if (silent !== undefined) return lost(silent, `did not answer for ${run.timeoutSeconds} s.`, hint);
   const broken = ends.find(({ code, told }) => code !== 0 && told === undefined);
