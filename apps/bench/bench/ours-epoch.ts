@@ -13,6 +13,7 @@ import type { Case, Epoch } from './cases.js';
 const given = JSON.parse(process.argv[2]!) as Case & { readonly threads: number };
 const data = given.data === 'jpeg' ? given.path! : 'cifar10-mini';
 const split = given.split ?? 'all';
+const cache = given.data === 'jpeg' ? { cache: `${given.path}-cache` } : {}; // of files that are there for once only
 const recipe = given.image === 32 ? 'lightlyCifar' : 'simclr';
 
 /** Processor time of the process so far, noted every 20 ms by a thread of its own, since steps block this one. */
@@ -30,7 +31,7 @@ function watchCpu() {
 /** Processor time of an epoch of views alone. */
 async function cpuOfViews(): Promise<number> {
   const images = await openData(
-    { data, split, maxUnreadable: 0, side: given.image! },
+    { data, split, ...cache, maxUnreadable: 0, side: given.image! },
     { message: () => {}, status: () => {} },
   );
   const views = recipes.symmetric(recipes[recipe]());
@@ -70,6 +71,7 @@ const cpu = watchCpu();
 const print = console.log;
 console.log = () => undefined; // the command's own result
 const options = {
+  ...cache,
   ...{ data, split, host: given.host, backbone: given.backbone, width: given.width, side: given.image, recipe },
   ...{
     batch: given.batch,

@@ -40,10 +40,10 @@ async function convolutions(): Promise<(() => tf.Tensor)[]> {
   );
   const rng = Rng.create(2);
   const random = (shape: readonly number[]) =>
-    tf.tensor(
+    tf.tensor4d(
       Float32Array.from({ length: shape.reduce((a, b) => a * b) }, () => rng.normal()),
-      [...shape],
-    ) as tf.Tensor4D;
+      shape as [number, number, number, number],
+    );
   return kernels
     .filter(({ name }) => name === 'Conv2D')
     .map(({ inputShapes, outputShapes }) => {

@@ -1,5 +1,15 @@
+import { deviceViews } from '@contrastive/augment/device';
 import { createLoader, type Loader } from '@contrastive/augment/loader';
-import { ALONE, type Collective, compose, Rng, type Runtime, SslError, Trainer } from '@contrastive/core';
+import {
+  ALONE,
+  type Collective,
+  compose,
+  Rng,
+  type Runtime,
+  SslError,
+  Trainer,
+  type ViewPlan,
+} from '@contrastive/core';
 import type { ImageSet } from '@contrastive/data';
 import { compiledRuntime, joinCluster } from '@contrastive/engine';
 import { onlineProbe } from '@contrastive/evaluate';
@@ -17,6 +27,7 @@ import {
 } from './catalogue.js';
 import type { Part, PartSettings, RunConfig } from './config.js';
 import { defaultsFor } from './defaults.js';
+import { deviceRoom } from './device-room.js';
 import { openData } from './image-data.js';
 import type { ProgressOutput } from './progress.js';
 import { recorders } from './recording.js';
@@ -79,7 +90,8 @@ export function checkShared({ batch, backend, mode }: RunConfig, workers: number
 export function openLoader({ config, trainer, images, team }: Parts): Promise<Loader> {
   const { side, batch, seed, viewWorkers: workers } = config;
   const share = { batch: batch / team.size, rank: team.rank, world: team.size };
-  return createLoader({ source: images, views: trainer.plan, side, seed, workers, ...share });
+  const device = deviceRoom(config, images);
+  return createLoader({ source: images, views: trainer.plan, side, seed, workers, device, ...share });
 }
 
 /** Misspelt names and options are found before images are read. @throws SslError `BAD_OPTION`. */
@@ -102,6 +114,9 @@ function makeTrainer(
   const { defaults, ...parts } = partsOf(config, images);
   const optimizer = makeOptimizer(overlay(defaults.optimizer, config.optimizer));
   const schedule = makeSchedule(optimizer.learningRate, overlay(defaults.schedule, config.schedule));
+  const room = deviceRoom(config, set);
+  const share = batch / shared.collective.size;
+  const viewMaker = room && ((plan: ViewPlan) => deviceViews(plan, { batch: share, side, ...room }));
   try {
     return new Trainer({
       ...parts,
@@ -109,6 +124,7 @@ function makeTrainer(
       optimizer,
       schedule,
       ...{ batch, accumulate, side, epochs, stepsPerEpoch, seed, ...shared },
+      viewMaker,
       batchNorm: config.batchNorm,
       onDivergence: config.onDivergence === 'skip' ? 'skip' : 'stop',
       maxGradientNorm: config.maxGradientNorm,

@@ -73,6 +73,8 @@ export const runConfigSchema = z.strictObject({
   workerTimeout: z.number().positive().default(300),
   /** Batch statistics of several workers: over the whole batch, or over each worker's images. */
   batchNorm: z.enum(['synchronised', 'local']).default('synchronised'),
+  /** Who makes the views: threads of the processor, or the device inside the step (the same ones, up to rounding). */
+  augment: z.enum(['cpu', 'device']).default('cpu'),
   /** Worker threads that make views; 0: on the main thread. */
   viewWorkers: z.int().min(0).default(1),
   /**

@@ -14,6 +14,7 @@ const FREE: ReadonlySet<string> = new Set<keyof RunConfig>([
   'workers',
   'workerTimeout',
   'viewWorkers',
+  'augment',
   'checkpointEvery',
   'keepCheckpoints',
   'recordEvery',

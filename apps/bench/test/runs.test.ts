@@ -30,6 +30,7 @@ describe.concurrent('a run', () => {
     expect(readdirSync(at('whole')).sort()).toEqual([
       'checkpoints',
       'config.json',
+      'data.json',
       'encoder.safetensors',
       'metrics.jsonl',
       'records.jsonl',
@@ -59,11 +60,26 @@ describe.concurrent('a run', () => {
     expect(encoder('killed').equals(encoder('whole'))).toBe(true);
   });
 
+  it('has the same losses to 1e-4 when the device makes the views, until rounding has grown', async () => {
+    const [device, given] = await Promise.all(
+      ['device', 'cpu'].map((where) =>
+        contrastive(...pretrain(`by-${where}`, '--augment', where, '--epochs', '1', '--json')),
+      ),
+    );
+    expect([device!.code, given!.code]).toEqual([0, 0]);
+    const cpu = lossesOf(at('by-cpu'));
+    const differences = lossesOf(at('by-device')).map((loss, i) => Math.abs(loss - cpu[i]!));
+    expect(differences).toHaveLength(6);
+    expect(Math.max(...differences.slice(0, 4))).toBeLessThan(1e-4);
+  });
+
   it('stops at SIGINT with a checkpoint and exit code 130, and goes on from there', async () => {
     const { child, ended } = start(pretrain('stopped', '--json'));
     await firstCheckpoint(at('stopped'));
+    const asked = performance.now();
     child.kill('SIGINT');
     const stopped = await ended;
+    expect(performance.now() - asked).toBeLessThan(5000);
     expect(stopped.code).toBe(130);
     expect(stopped.stderr).toContain('go on with --resume');
     const { status, steps } = JSON.parse(stopped.stdout);

@@ -82,6 +82,7 @@ export function pretrainCommand(context: Context): Command {
       new Option('--batch-norm <scope>', 'batch statistics of several workers').choices(['synchronised', 'local']),
     )
     .option('--worker-timeout <seconds>', 'after which a worker that does not answer ends the run', number)
+    .addOption(new Option('--augment <where>', 'who makes the views').choices(['cpu', 'device']))
     .option('--view-workers <n>', 'threads that make views', number)
     .option('--max-unreadable <share>', 'share of unreadable images that is tolerated', number)
     .addOption(
