@@ -50,10 +50,10 @@ function differenceOf(name: string, [first, ...others]: readonly Learned[], alon
   return { name, loss: relativeGap(first!.losses, alone.losses), variables: gap, worst, between };
 }
 
+/** Sums of micro-batches are left out: each worker has its own until they are averaged, and the next step starts anew. */
 function worstOf(a: Learned, b: Learned): { readonly gap: number; readonly worst: string } {
-  const gaps = Object.entries(b.variables).map(
-    ([path, values]) => [path, relativeGap(a.variables[path]!, values)] as const,
-  );
+  const paths = Object.entries(b.variables).filter(([path]) => !path.startsWith('accumulated/'));
+  const gaps = paths.map(([path, values]) => [path, relativeGap(a.variables[path]!, values)] as const);
   const [worst, gap] = gaps.reduce((x, y) => (y[1] > x[1] ? y : x));
   return { worst, gap };
 }
