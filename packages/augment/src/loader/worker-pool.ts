@@ -70,7 +70,7 @@ class WorkerPool implements Executor {
   #fail(name: string, reason: string, cause?: unknown): void {
     this.#end(
       new SslError('DATA', `${name} died (${reason}); no more batches can be made.`, {
-        hint: 'Start again; if it dies again, use workers: 0 to see the error on the main thread.',
+        hint: 'Start again; if it dies again, make views without workers (workers: 0; contrastive --view-workers 0) to see the error on the main thread.',
         cause,
       }),
     );
