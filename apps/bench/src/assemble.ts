@@ -64,9 +64,9 @@ export async function assemble(config: RunConfig, output: ProgressOutput, cluste
 const ONE_PROCESS = { collective: ALONE, team: SOLO };
 
 /** Waits for the other workers. @throws SslError `CLUSTER` if they do not appear. */
-async function join({ precision, threads, workerTimeout: timeoutSeconds }: RunConfig, cluster: Cluster) {
+async function join({ precision, xla, threads, workerTimeout: timeoutSeconds }: RunConfig, cluster: Cluster) {
   const joined = await joinCluster({ ...cluster, threads, timeoutSeconds, joinTimeoutSeconds: timeoutSeconds });
-  const runtime = compiledRuntime({ precision, cluster: joined });
+  const runtime = compiledRuntime({ precision, xla, cluster: joined });
   const { collective } = joined;
   return { collective, runtime, team: createTeam(collective, runtime) };
 }

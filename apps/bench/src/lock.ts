@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { SslError } from '@contrastive/core';
@@ -30,7 +30,7 @@ export function lockFolder(folder: string): void {
   try {
     if (create(path)) return;
     refuseIfLocked(folder);
-    rmSync(path, { force: true });
+    takeAway(folder);
     if (create(path)) return;
     refuseIfLocked(folder);
   } catch (error) {
@@ -39,8 +39,28 @@ export function lockFolder(folder: string): void {
   throw new SslError('RUN_BUSY', `${folder} is being taken by another process.`, { hint: 'Give another --out.' });
 }
 
+/** Removes a dead process's lock; one that another process has put in its place meanwhile goes back. @throws SslError `RUN_BUSY`. */
+function takeAway(folder: string): void {
+  const path = lockIn(folder);
+  const aside = `${path}.${process.pid}`;
+  try {
+    renameSync(path, aside);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw error;
+  }
+  const owner = readLock(aside);
+  if (owner === undefined || !isAlive(owner)) {
+    rmSync(aside, { force: true });
+    return;
+  }
+  renameSync(aside, path);
+  refuseIfLocked(folder);
+}
+
 /** False if the file exists. Of several processes at the same time, one succeeds. */
 function create(path: string): boolean {
+  const owner: LockOwner = { pid: process.pid, host: hostname(), start: startOf(process.pid) };
   let file: number;
   try {
     file = openSync(path, 'wx');
@@ -49,10 +69,7 @@ function create(path: string): boolean {
     throw error;
   }
   try {
-    writeSync(
-      file,
-      JSON.stringify({ pid: process.pid, host: hostname(), start: startOf(process.pid) } satisfies LockOwner),
-    );
+    writeSync(file, JSON.stringify(owner));
   } catch (error) {
     rmSync(path, { force: true });
     throw error;
@@ -64,11 +81,18 @@ function create(path: string): boolean {
 
 function readLock(path: string): LockOwner | undefined {
   try {
-    const { pid, host, start } = JSON.parse(readFileSync(path, 'utf8')) as Partial<LockOwner>;
+    const text = readFileSync(path, 'utf8') || afterAMoment(() => readFileSync(path, 'utf8'));
+    const { pid, host, start } = JSON.parse(text) as Partial<LockOwner>;
     return typeof pid === 'number' && typeof host === 'string' ? { pid, host, start } : undefined;
   } catch {
     return undefined; // a lock nobody can read belongs to nobody
   }
+}
+
+/** For a file that another process has made and not yet written. */
+function afterAMoment<T>(look: () => T): T {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+  return look();
 }
 
 /** A process of another machine counts as alive: it cannot be asked. */

@@ -10,6 +10,8 @@ const FREE: ReadonlySet<string> = new Set<keyof RunConfig>([
   'maxUnreadable',
   'mode',
   'backend',
+  'device',
+  'xla',
   'threads',
   'workers',
   'workerTimeout',

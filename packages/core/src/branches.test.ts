@@ -131,6 +131,10 @@ describe('momentumBranch', () => {
     }
     branch.encode(set.images.view1);
     expect(seen).toEqual(['view2', undefined]);
+    // Two batches in one pass, as RegionCL's plain and composed images: each is put back by itself.
+    const both = tf.concat([set.images.view1, set.images.view2]);
+    const pooled = [branch, plain].map((b) => values(b.encode(both).pooled));
+    for (const [i, value] of pooled[1]!.entries()) expect(pooled[0]![i]).toBeCloseTo(value, 6);
   });
 
   it('projects pooled rows without gradient', () => {

@@ -122,9 +122,16 @@ export function momentumBranch(
   const { networks, weights, images, retain, workers } = options;
   const backbone = prefixed('backbone', networks.backbone);
   const views = new Map<ViewName, Encoded>();
-  /** Rows of all workers in another order, of which each takes its part: no worker encodes a key and its query. */
-  const permuted = <T extends tf.Tensor>(x: T, order: tf.Tensor1D): T =>
-    tf.gather(workers.gather(x), workers.own(order)) as T;
+  /**
+   * Rows of all workers in another order, of which each takes its part: no worker encodes a key and its query. Of several batches one
+   * after the other, each is permuted by itself.
+   */
+  const permuted = <T extends tf.Tensor>(x: T, order: tf.Tensor1D): T => {
+    const own = workers.own(order);
+    const batches = x.shape[0]! === own.shape[0] ? [x] : tf.split(x, x.shape[0]! / own.shape[0]);
+    const moved = batches.map((rows) => tf.gather(workers.gather(rows), own));
+    return (moved.length === 1 ? moved[0] : tf.concat(moved)) as T;
+  };
   const quiet = (pooled: tf.Tensor2D, pass: Pass, undo?: tf.Tensor1D): Embedded => {
     const inner = heads(pooled, options, pass, false);
     const read = (key: keyof Embedded) =>

@@ -161,7 +161,8 @@ export class Trainer {
     if (this.#areWorkersChecked || collective.size === 1) return;
     await this.#program.pull();
     const { step, seed, parts } = this.#meta();
-    const record = { step, seed, parts, batchNorm: this.#options.batchNorm };
+    const { batchNorm, onDivergence, maxGradientNorm } = this.#options;
+    const record = { step, seed, parts, batchNorm, onDivergence, maxGradientNorm };
     await checkWorkersEqual(this.#program, collective, this.#variables, record);
     this.#areWorkersChecked = true;
   }

@@ -22,7 +22,7 @@ import { whiten } from './whitening/whiten.js';
  * is joint (official code). Both members of a pair get gradient, through mean and covariance too.
  *
  * Loss term `wmse`, in [0, 4]: 0 for equal views, about 2 for unrelated ones. Metrics: `condition` (largest condition number of a
- * slice's covariance; warns of lost precision above 1e6), `eps` (largest shrinkage used, with `eps: 'auto'`).
+ * slice's covariance; above 1e6 precision is being lost), `eps` (largest shrinkage used, with `eps: 'auto'`).
  * State, with `runningStats`: `mean` [k], `covariance` [k, k].
  *
  * The projector is the host's: give it {@link wmseHead} for the paper's. Hosts' own terms do not count, but their passes still run.

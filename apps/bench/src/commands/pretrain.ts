@@ -11,6 +11,7 @@ import { readJson, writeFileAtomic } from '../files.js';
 import { createInterrupt, type Interrupt } from '../interrupt.js';
 import { pretrain, type RunSummary } from '../pretrain.js';
 import { createProgress, duration, type ProgressOutput } from '../progress.js';
+import { RunFolder } from '../run-folder.js';
 import { type ConfigFlags, toConfig, toResumeConfig } from '../run-options.js';
 import { labelled } from '../table.js';
 import { findCluster } from '../workers/cluster.js';
@@ -121,6 +122,7 @@ async function run(flags: Flags, args: readonly string[]): Promise<number> {
   const cluster = findCluster(flags, process.env.TF_CONFIG);
   const config = resume ? toResumeConfig(out, configFlags(flags)) : toConfig(configFlags(flags));
   if (cluster === undefined && config.workers > 1) {
+    RunFolder.check(out, { resume });
     checkShared(config, config.workers);
     return launchWorkers({ count: config.workers, args, out, timeoutSeconds: config.workerTimeout });
   }

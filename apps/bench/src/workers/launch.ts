@@ -67,9 +67,14 @@ class Launch {
     this.#workers = addresses.map((_, rank) => new Worker(rank, environment(addresses, rank), options));
     for (const worker of this.#workers) {
       worker.child.on('message', ({ kind }: WorkerMessage) => {
-        if (kind === 'trained') this.#trained = true;
+        if (kind !== 'trained') return;
+        this.#trained = true;
+        this.#wait(); // another worker that ended first had reason to
       });
-      void worker.ended.then((ended) => this.#onEnd(ended));
+      worker.ended.then(
+        (ended) => this.#onEnd(ended),
+        () => this.#killAll(), // it could not be started: `end` says so
+      );
     }
   }
 
@@ -83,6 +88,12 @@ class Launch {
     // After the last step rank 0 alone has work left; before it, nobody goes on without the others.
     const isOver = rank === 0 || (code !== 0 && !this.#trained);
     if (isOver) this.#timer ??= setTimeout(() => this.#killAll(), this.#graceMs);
+  }
+
+  /** Rank 0 writes its last files, for as long as it takes. */
+  #wait(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
   #killAll(): void {

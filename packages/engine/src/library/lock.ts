@@ -63,7 +63,7 @@ interface Sign {
 async function look(folder: string, before: Sign | undefined): Promise<Sign | undefined> {
   try {
     const { mtimeMs } = await stat(folder);
-    const [host, pid, start] = (await readFile(ownerFile(folder), 'utf8')).split(' ');
+    const [host, pid, start] = (await readFile(ownerFile(folder), 'utf8').catch(() => '')).split(' '); // '' if its taker died at once
     const since = before?.mtimeMs === mtimeMs ? before.since : performance.now();
     return { mtimeMs, since, isAlive: host === hostname() ? await isAlive(Number(pid), start) : undefined };
   } catch {

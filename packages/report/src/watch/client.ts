@@ -70,5 +70,5 @@ function connect() {
 
 connect();
 addEventListener('pagehide', () => source.close());
-addEventListener('pageshow', (event) => { if (event.persisted) { lost = true; connect(); } });
+addEventListener('pageshow', (event) => { if (event.persisted) { lost = true; source.close(); connect(); } });
 `;
