@@ -89,6 +89,25 @@ describe('pushApart', () => {
     );
   });
 
+  it('adds Σ λ(1 − λ)(q − k)² to the score, for any coefficients and lengths', () => {
+    fc.assert(
+      fc.property(seeds, (seed) => {
+        const [anchor, positive] = [seededTensor<tf.Rank.R2>([3, 5], seed), seededTensor<tf.Rank.R2>([3, 5], seed + 1)];
+        const lambda = seededTensor([3, 5], seed + 2);
+        const moved = pushApart({ anchor, positive }, lambda);
+        const shift = tf.mul(tf.mul(lambda, tf.sub(1, lambda)), tf.square(tf.sub(anchor, positive)));
+        expectClose(scores(moved.anchor, moved.positive), tf.add(scores(anchor, positive), tf.sum(shift, 1)), {
+          abs: 1e-4,
+        });
+        const outward = tf.add(1, tf.abs(lambda)); // at least 1 everywhere: never a higher score
+        const pushed = pushApart({ anchor, positive }, outward);
+        const drop = tf.sub(scores(anchor, positive), scores(pushed.anchor, pushed.positive));
+        expect(Math.min(...drop.dataSync())).toBeGreaterThanOrEqual(-1e-4);
+      }),
+      { numRuns: 30 },
+    );
+  });
+
   it('is monotone: a larger λ ≥ 1 never gives a higher score, element-wise too', () => {
     fc.assert(
       fc.property(seeds, lambdas(0, 1), (seed, more) => {

@@ -129,6 +129,13 @@ describe('mixImages', () => {
     }
   });
 
+  it('is the image, with λ = 1 exactly, for an empty box: spec "reco", invariant 2', () => {
+    const box = cutBox({ height: 4, width: 4, lambda: 0.9, centerY: 2, centerX: 1 }); // sides of trunc(1.26) = 1 pixel
+    expect(keptArea(box, 4, 4)).toBe(1);
+    const mixed = mixImages(images, others, onDevice(interpolation([1, 2, 0], [boxShares(box, 4, 4)])));
+    expectClose(mixed, images, { rel: 0, abs: 0 });
+  });
+
   it('is the image for λ = 1 and the partner for λ = 0 (mixup)', () => {
     const at = (lambda: number) =>
       mixImages(images, others, onDevice(interpolation([2, 0, 1], [evenShares(lambda, 4)])));

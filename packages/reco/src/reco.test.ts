@@ -109,6 +109,15 @@ describe('reco’s gradient', () => {
     expect(others).toEqual({ mixed: 0, key: 0, weak: 0, queue: 0 });
   });
 
+  it('of the relation reaches neither the bank nor the teacher that fills it', () => {
+    const loss = (rows: tf.Tensor, pass: tf.Tensor) => {
+      const state = { bank: rows, bankPointer: tf.scalar(0, 'int32') } as unknown as State;
+      const { scored } = step({ lambda2: 0 }, { weak: pass as tf.Tensor2D, state });
+      return tf.add(scored[1]!.loss, tf.mul(0, tf.add(tf.sum(rows), tf.sum(pass)))) as tf.Scalar;
+    };
+    for (const gradient of tf.grads(loss)([bank, weak])) expect(Math.max(...valuesOf(tf.abs(gradient)))).toBe(0);
+  });
+
   it('of the interpolation reaches the mixed images alone', () => {
     const { mixed: own, ...others } = gradients({ lambda1: 0 });
     expect(own).toBeGreaterThan(0.01);
@@ -304,6 +313,24 @@ describe('reco’s state', () => {
     await runSteps(trainer, 1);
     const rows = valuesOf(trainer.variables['plugins/reco/bank']!);
     expect(rows.filter((v) => start.includes(v))).toEqual([]);
+    trainer.dispose();
+  });
+});
+
+describe('reco’s teacher', () => {
+  it('keeps its first weights in step 1 and follows those of after it in step 2: spec "reco", invariant 10', async () => {
+    const trainer = trainerOf(moco({ ...small, queueSize: 8, momentum: { base: 0.9, kind: 'constant' } }), [reco()]);
+    const read = (network: string) => valuesOf(trainer.variables[`${network}/backbone/conv/kernel`]!);
+    const first = read('online');
+    await runSteps(trainer, 1);
+    const moved = read('online');
+    expect(moved).not.toEqual(first);
+    expectClose(read('target'), first);
+    await runSteps(trainer, 1);
+    expectClose(
+      read('target'),
+      first.map((v, i) => 0.9 * v + 0.1 * moved[i]!),
+    );
     trainer.dispose();
   });
 });

@@ -156,6 +156,19 @@ describe('regioncl', () => {
     expectClose(intra(1), tf.gather(features['online/canvas/view1']!, [2, 0, 1]));
   });
 
+  it('splits the plain image where everyone is its own partner: A · paste + (G² − A) · canvas = G² · global', () => {
+    const images = seededTensor<tf.Rank.R4>([3, 4, 4, 3], 13);
+    const io = pooledHost(images, [0, 1, 2]);
+    // Heads that leave rows as they are, in place of the unit rows that the host compares.
+    const online = {
+      ...io.online,
+      project: (rows: tf.Tensor2D) => ({ projection: rows, embedding: rows }),
+    };
+    const features = regioncl().encode!({ ...io, online });
+    const [canvas, paste] = ['canvas', 'paste'].map((name) => features[`online/${name}/view1`]!);
+    expectClose(tf.div(tf.add(paste!, tf.mul(3, canvas!)), 4), tf.mean(images, [1, 2]));
+  });
+
   it('weighs as much as the host’s term, from one view or from both', () => {
     const images = seededTensor<tf.Rank.R4>([2, 4, 4, 3], 7);
     const one = regions(pooledHost(images, [1, 0]));

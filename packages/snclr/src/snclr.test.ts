@@ -108,6 +108,39 @@ describe('snclr', () => {
     expect(sizes).toEqual([true, true, true, true, false, false]);
   });
 
+  it('has targets of 1 plus exactly the weights that a threshold keeps', () => {
+    const [kept, all] = [true, false].map(
+      (threshold) => random({ threshold }).terms[0]!.comparisons[0]!.positives.weights!,
+    );
+    const soft = values(tf.slice(all!, [0, 1], [-1, 3]));
+    expect(soft.some((w) => w <= 1 / 3)).toBe(true);
+    const expected = [0, 1, 2, 3].map((i) => {
+      const above = soft.slice(3 * i, 3 * i + 3).filter((w) => w > 1 / 3);
+      return 1 + above.reduce((sum, w) => sum + w, 0);
+    });
+    expectClose(tf.sum(kept!, 1), expected);
+  });
+
+  it('does not mind the order of the neighbours', () => {
+    const { plugin, io, total } = random();
+    const order = tf.tensor1d([2, 0, 1], 'int32');
+    const reordered = Object.entries(io.features).map(([name, t]) => [
+      name,
+      name.startsWith('keys/') ? t : tf.gather(t, order, 1),
+    ]);
+    const features = { ...io.features, ...Object.fromEntries(reordered) };
+    expectClose(scoreTerms(plugin.edit!(io.hostTerms, { ...io, features })).total, total);
+  });
+
+  it('sends no gradient to the bank', () => {
+    const bank = seededTensor<tf.Rank.R2>([12, 5], 50);
+    const loss = (rows: tf.Tensor) => {
+      const state = { ...bankOf(bank), 'bank/keys': rows } as unknown as State;
+      return tf.add(random({}, randomRows(4), { state }).total, tf.mul(0, tf.sum(rows))) as tf.Scalar;
+    };
+    expect(values(tf.grad(loss)(bank)).every((g) => g === 0)).toBe(true);
+  });
+
   it('gives at most the code’s loss in the paper’s form, and at least 0', () => {
     for (const seed of [1, 2, 3, 4, 5]) {
       const [code, inLog] = (['code', 'inLog'] as const).map(
