@@ -55,6 +55,17 @@ export function start(args: readonly string[], { env = {}, within = [] }: StartO
 
 export const contrastive = (...args: readonly string[]): Promise<Ended> => start(args).ended;
 
+/**
+ * Arguments of a run that several workers can share, on the images of `folder`/data. With so small a rate that rounding does not grow to
+ * more than is tested: batch norm over a few images of noise is badly conditioned. Yet every update changes the loss by some 10⁻⁴, so
+ * that a wrong one shows.
+ */
+export const sharedRun = (folder: string, run: string, ...more: readonly string[]): string[] => [
+  ...['pretrain', '--data', join(folder, 'data'), '--cache', join(folder, 'cache'), '--out', join(folder, run)],
+  ...['--host', 'simclr', '--width', '0.0625', '--side', '16', '--batch', '12', '--epochs', '10', '--lr', '1e-6'],
+  ...['--threads', '1', '--view-workers', '0', '--no-evaluate', ...more],
+];
+
 /** A folder that is removed by `remove`. */
 export function temporaryFolder(): { readonly path: string; remove(): void } {
   const path = mkdtempSync(join(tmpdir(), 'contrastive-test-'));

@@ -6,6 +6,7 @@ import {
   firstCheckpoint,
   lossesOf,
   nextCheckpoint,
+  sharedRun,
   start,
   temporaryFolder,
   writeImages,
@@ -19,23 +20,7 @@ const isReason = typeof made === 'string';
 const temporary = temporaryFolder();
 const at = (...parts: string[]) => join(temporary.path, ...parts);
 const cluster = at('cluster.yaml');
-const pretrain = (run: string, ...more: string[]) => [
-  ...[
-    'pretrain',
-    '--data',
-    at('data'),
-    '--cache',
-    at('cache'),
-    '--host',
-    'simclr',
-    '--width',
-    '0.0625',
-    '--side',
-    '16',
-  ],
-  ...['--batch', '12', '--epochs', '5', '--lr', '1e-6', '--threads', '1', '--view-workers', '0', '--no-evaluate'],
-  ...['--out', at(run), ...more],
-];
+const pretrain = (run: string, ...more: string[]) => sharedRun(temporary.path, run, '--epochs', '5', ...more);
 
 /** The same command on both machines. */
 const onBoth = (...args: string[]) => {

@@ -10,6 +10,7 @@ import {
   lossesOf,
   nextCheckpoint,
   readSummary,
+  sharedRun,
   start,
   temporaryFolder,
   writeImages,
@@ -21,29 +22,8 @@ vi.setConfig({ testTimeout: 300_000 });
 
 const temporary = temporaryFolder();
 const at = (...parts: string[]) => join(temporary.path, ...parts);
-/**
- * With so small a rate that rounding does not grow to more than is tested: batch norm over a few images of noise is badly conditioned.
- * Yet every update changes the loss by some 10⁻⁴, so that a wrong one shows.
- *
- * 24 images in batches of 12, which two and three workers can share: two steps an epoch.
- */
-const pretrain = (run: string, ...more: string[]) => [
-  ...[
-    'pretrain',
-    '--data',
-    at('data'),
-    '--cache',
-    at('cache'),
-    '--host',
-    'simclr',
-    '--width',
-    '0.0625',
-    '--side',
-    '16',
-  ],
-  ...['--batch', '12', '--epochs', '10', '--lr', '1e-6', '--threads', '1', '--view-workers', '0', '--no-evaluate'],
-  ...['--out', at(run), ...more],
-];
+/** 24 images in batches of 12, which two and three workers can share: two steps an epoch. */
+const pretrain = (run: string, ...more: string[]) => sharedRun(temporary.path, run, ...more);
 const LONG = ['--epochs', '3000', '--checkpoint-every', '2'];
 const checkpoints = (run: string) => checkpointsOf(at(run));
 

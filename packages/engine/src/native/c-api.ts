@@ -202,7 +202,7 @@ const sessionFunctions = (declare: Declare) => ({
   ),
 });
 
-/** A server lives as long as its process: TensorFlow has not implemented stopping one. */
+/** A server lives as long as its process: TensorFlow cannot stop one. */
 const serverFunctions = (declare: Declare) => ({
   newServer: declare<(definition: Memory, length: number, s: Status) => Pointer | null>(
     'void* TF_NewServer(const void*, size_t, void*)',
